@@ -68,7 +68,8 @@ export type ReportEvent =
       type: 'ReportUnroutable';
       data: { reportId: string; reference: string; reportedBy: string; category: string; region: string; refused: RefusedUrl[] };
     }
-  | { type: 'ReportAmended'; data: { reportId: string; changes: Partial<Statement>; reason: string } }
+  /** The whole statement as it stands now; `changed` names the fields that differ from before. */
+  | { type: 'ReportAmended'; data: { reportId: string; statement: Statement; changed: (keyof Statement)[]; reason: string } }
   | {
       type: 'ContentsApproved';
       data: {
