@@ -1,1 +1,6 @@
-export {};
+export { createPool, isDatabaseUnavailable, tx, type Client, type Log, type Pool, type PoolOptions, type QueryResult } from './pool.js';
+export { migrate, postgresMigrations, type Migrations } from './migrate.js';
+export { keepLease, LeaseLost, type LeaseKeeper, type LeaseOptions } from './lease.js';
+export { adoptCheckpoint, comparePositions, readCheckpoint, saveCheckpoint } from './checkpoint.js';
+export { runProjection, type Projection, type ProjectionOptions, type ProjectionStatus } from './projection.js';
+export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';
