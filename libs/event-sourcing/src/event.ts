@@ -6,18 +6,8 @@ export interface Actor {
   readonly keyId?: string;
 }
 
-/**
- * What every stored event carries beside its data. Permanent: fields are added, never renamed or removed.
- * docs/events.md lists the further fields of single events (`message`, `signed`, `encrypted`).
- */
-export interface EventMetadata {
-  /** Domain time of the decision, RFC 3339 UTC with milliseconds. Never falls along a stream. */
-  readonly at: string;
-  readonly by: Actor;
-  /** The whole of idempotency on the write side: a stream that holds the cause already has decided on it. */
-  readonly causationId: string;
-  readonly correlationId: string;
-  readonly traceparent?: string;
+/** What single events carry in their metadata beside the fields that all have. docs/events.md lists them. Permanent like everything stored. */
+export interface FurtherMetadata {
   /** The exact body sent to a platform because of this event; never published on the bus. */
   readonly message?: { readonly type: string; readonly body: string };
   /** What proves an inbound answer: the exact body and the signature over it; never published on the bus. */
@@ -29,6 +19,17 @@ export interface EventMetadata {
     readonly body: string;
   };
   readonly [further: string]: unknown;
+}
+
+/** What every stored event carries beside its data. Permanent: fields are added, never renamed or removed. */
+export interface EventMetadata extends FurtherMetadata {
+  /** Domain time of the decision, RFC 3339 UTC with milliseconds. Never falls along a stream. */
+  readonly at: string;
+  readonly by: Actor;
+  /** The whole of idempotency on the write side: a stream that holds the cause already has decided on it. */
+  readonly causationId: string;
+  readonly correlationId: string;
+  readonly traceparent?: string;
 }
 
 export interface DomainEvent {
@@ -43,19 +44,21 @@ export type NewEvent<Event extends DomainEvent = DomainEvent> = Event & {
   readonly metadata: EventMetadata;
 };
 
+/** What an event knows of itself once its stream holds it. */
+export type RecordedEvent<Event extends DomainEvent = DomainEvent> = NewEvent<Event> & {
+  /** The whole stream name, such as `takedown-0b9e…`. */
+  readonly stream: string;
+  /** 0 for the first event of a stream; contiguous. */
+  readonly revision: number;
+};
+
 /** A place in the record. Both numbers are kept: a resumed subscription needs both. Decimal strings, since they are uint64. */
 export interface Position {
   readonly commit: string;
   readonly prepare: string;
 }
 
-export type StoredEvent<Event extends DomainEvent = DomainEvent> = Event & {
-  readonly id: string;
-  /** The whole stream name, such as `takedown-0b9e…`. */
-  readonly stream: string;
-  /** 0 for the first event of a stream; contiguous. */
-  readonly revision: number;
-  readonly metadata: EventMetadata;
+export type StoredEvent<Event extends DomainEvent = DomainEvent> = RecordedEvent<Event> & {
   /** The store's own time, a cross-check only, never recorded time. */
   readonly created: string;
   /** Where it stands in the whole record. */

@@ -1,5 +1,8 @@
 export { DomainError, isDomainError, StoreUnavailable, UnknownEventType, VersionConflict, type ErrorKind } from './errors.js';
-export type { Actor, DomainEvent, EventMetadata, NewEvent, Position, StoredEvent } from './event.js';
+export type { Actor, DomainEvent, EventMetadata, FurtherMetadata, NewEvent, Position, RecordedEvent, StoredEvent } from './event.js';
 export type { AppendResult, EventStore, SubscribeOptions, Subscription } from './event-store.js';
-export type { Aggregate } from './aggregate.js';
+export { fold, type Aggregate } from './aggregate.js';
+export { transactor, type Cause, type Decided, type DecisionContext, type Transact, type Transacted, type TransactorOptions } from './transact.js';
 export type { DomainClock } from './clock.js';
+export { domainClock, type TimeBase } from './domain-clock.js';
+export { openRecord, readRecord, record, recordStreamId, type OpenedRecord, type RecordEvent, type RecordState } from './record.js';

@@ -1,0 +1,173 @@
+import { v7 } from 'uuid';
+import { fold, type Aggregate } from './aggregate.js';
+import type { DomainClock } from './clock.js';
+import { DomainError } from './errors.js';
+import type { EventStore } from './event-store.js';
+import type { Actor, DomainEvent, EventMetadata, FurtherMetadata, NewEvent, RecordedEvent } from './event.js';
+
+/** Why something is decided, and for whom. One cause decides at most once on a stream, whatever the number of events it records there. */
+export interface Cause {
+  /** Such as `request:<organisation>:<Idempotency-Key>` or `webhook:<platform>:<webhook-id>`. */
+  readonly causationId: string;
+  readonly correlationId: string;
+  readonly by: Actor;
+  readonly traceparent?: string | undefined;
+  /** Decides on the initial state without reading first; a stream that exists after all is read then. For creations: it saves a round trip. */
+  readonly assumeNew?: boolean;
+}
+
+/** What a decision may know of the events it is about to record, to write exact message bodies or to bind a ciphertext to its event. */
+export interface DecisionContext {
+  /** Recorded time of this decision: the later of the domain clock and the stream's last event. */
+  readonly at: Date;
+  /** The revision that the first decided event will have. */
+  readonly nextRevision: number;
+  /** The id that the decided event of this index will have. */
+  idOf(index: number): string;
+  /** The revision that the decided event of this index will have. */
+  revisionOf(index: number): number;
+}
+
+/** An event as a decision returns it: with further metadata of its own where it needs any. */
+export type Decided<Event extends DomainEvent> = Event & { readonly metadata?: FurtherMetadata };
+
+export interface Transacted<State, Event extends DomainEvent> {
+  /** What this cause recorded, now or earlier; empty when there was nothing to record. */
+  readonly events: readonly RecordedEvent<Event>[];
+  /** Of the stream's last event; -1 when it has none. */
+  readonly revision: number;
+  /** The state now, with `events` in it. */
+  readonly state: State;
+  /** The cause was known: `events` are what it once recorded, and nothing was decided. */
+  readonly replayed: boolean;
+}
+
+export type Transact = <State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  id: string,
+  cause: Cause,
+  decide: NoInfer<(state: State, context: DecisionContext) => readonly Decided<Event>[]>,
+) => Promise<Transacted<State, Event>>;
+
+export interface TransactorOptions {
+  /** uuid v7 unless a test counts. */
+  readonly newId?: () => string;
+  /** How often a decision is made before a stream that others keep writing is given up. */
+  readonly decisionsMax?: number;
+  /** How often one read or append is tried while the record does not answer. */
+  readonly triesMax?: number;
+  /** Wall milliseconds before the second try; doubled for each further one. */
+  readonly backOffMs?: number;
+}
+
+/**
+ * The one way to write. `transact` reads the stream, returns what the cause once recorded if it did, else decides and appends at the
+ * exact revision read. Throws what `decide` throws, UnknownEventType, and DomainError `record.contended` or `record.unavailable`
+ * (both `unavailable`; after the latter the outcome is unknown, and the same cause may safely come again).
+ */
+export function transactor(store: EventStore, clock: DomainClock, options: TransactorOptions = {}): Transact {
+  const { newId = v7, decisionsMax = 12, triesMax = 4, backOffMs = 50 } = options;
+
+  return async <State, Event extends DomainEvent>(
+    aggregate: Aggregate<State, Event>,
+    id: string,
+    cause: Cause,
+    decide: NoInfer<(state: State, context: DecisionContext) => readonly Decided<Event>[]>,
+  ): Promise<Transacted<State, Event>> => {
+    const stream = `${aggregate.category}-${id}`;
+    for (let decision = 1; decision <= decisionsMax; decision += 1) {
+      const assumed = cause.assumeNew === true && decision === 1;
+      const history = assumed ? [] : await patiently(() => readWhole(store, stream));
+      const state = fold(aggregate, history);
+      const last = history.at(-1);
+      const revision = last?.revision ?? -1;
+      const known = history.filter((event) => event.metadata.causationId === cause.causationId);
+      // Sound because `fold` has refused every type that is not of this aggregate.
+      if (known.length > 0) return { events: known as RecordedEvent<Event>[], revision, state, replayed: true };
+
+      const at = new Date(Math.max(clock.now().getTime(), last === undefined ? -Infinity : Date.parse(last.metadata.at)));
+      const ids: string[] = [];
+      const idOf = (index: number): string => {
+        while (ids.length <= index) ids.push(newId());
+        return ids[index] as string;
+      };
+      const revisionOf = (index: number): number => revision + 1 + index;
+      let decided: readonly Decided<Event>[];
+      try {
+        decided = decide(state, { at, nextRevision: revision + 1, idOf, revisionOf });
+      } catch (error) {
+        if (assumed) continue;
+        throw error;
+      }
+      if (decided.length === 0) {
+        if (assumed) continue;
+        return { events: [], revision, state, replayed: false };
+      }
+      const events = decided.map((event, index): RecordedEvent<Event> => ({
+        ...event,
+        id: idOf(index),
+        stream,
+        revision: revisionOf(index),
+        metadata: metadataOf(cause, at, event.metadata),
+      }));
+      const expected = revision === -1 ? 'no-stream' : revision;
+      if (await patiently(() => appended(store, stream, events.map(withoutPlace), expected))) {
+        return { events, revision: revisionOf(events.length - 1), state: fold(aggregate, events, state), replayed: false };
+      }
+      if (decision > 2) await pause(Math.random() * backOffMs);
+    }
+    throw new DomainError('record.contended', 'unavailable', `Others keep writing to ${stream}; try again`, { retryAfterSeconds: 1 });
+  };
+
+  /** Repeats the very same call, same ids and same revision, while the record does not answer. */
+  async function patiently<Result>(call: () => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!isNamed(error, 'StoreUnavailable')) throw error;
+        if (attempt >= triesMax) {
+          throw new DomainError('record.unavailable', 'unavailable', 'The record cannot be reached now; try again', { retryAfterSeconds: 2 });
+        }
+        await pause(backOffMs * 2 ** (attempt - 1));
+      }
+    }
+  }
+}
+
+async function readWhole(store: EventStore, stream: string): Promise<RecordedEvent[]> {
+  const history: RecordedEvent[] = [];
+  for await (const event of store.read(stream)) history.push(event);
+  return history;
+}
+
+/** False: the race for this revision is lost. */
+async function appended(store: EventStore, stream: string, events: readonly NewEvent[], expected: number | 'no-stream'): Promise<boolean> {
+  try {
+    await store.append(stream, events, expected);
+    return true;
+  } catch (error) {
+    if (isNamed(error, 'VersionConflict')) return false;
+    throw error;
+  }
+}
+
+/** What all events have wins over what one event adds. */
+function metadataOf(cause: Cause, at: Date, further: FurtherMetadata | undefined): EventMetadata {
+  const { by, causationId, correlationId, traceparent } = cause;
+  return { ...further, at: at.toISOString(), by, causationId, correlationId, ...(traceparent === undefined ? {} : { traceparent }) };
+}
+
+function withoutPlace({ type, data, id, metadata }: RecordedEvent): NewEvent {
+  return { type, data, id, metadata };
+}
+
+function isNamed(error: unknown, name: 'StoreUnavailable' | 'VersionConflict'): boolean {
+  return error instanceof Error && error.name === name;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
