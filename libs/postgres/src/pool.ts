@@ -146,12 +146,12 @@ const AWAY_MESSAGE =
 
 /** True for every way in which PostgreSQL can be away: refused, reset, shutting down, full, or silent. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as { code?: unknown }).code;
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: unknown };
   if (code === 'database.unavailable') return true;
   if (typeof code === 'string' && (AWAY.has(code) || AWAY_SQLSTATE.test(code))) return true;
-  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
-  return AWAY_MESSAGE.test(error.message);
+  if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
+  return typeof message === 'string' && AWAY_MESSAGE.test(message);
 }
 
 function translate(error: unknown): unknown {

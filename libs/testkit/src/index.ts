@@ -1,1 +1,2 @@
-export {};
+export { eventually, type EventuallyOptions } from './eventually.js';
+export { testDatabase, testKafka, type TestDatabase } from './test-servers.js';
