@@ -1,1 +1,44 @@
-export {};
+export { actorOf, Caller, defineAccess, refusalBy, scopeBy, type AccessRow, type Method, type Scope } from './access.js';
+export { hashApiKey, keyIdOf, newApiKey, type NewApiKey } from './api-key.js';
+export {
+  choice,
+  ConfigFault,
+  flag,
+  hostSettings,
+  integer,
+  list,
+  optional,
+  port,
+  readConfig,
+  secret,
+  text,
+  url,
+  type Config,
+  type ConfigSpec,
+  type Environment,
+  type HostConfig,
+  type Setting,
+} from './config.js';
+export { MayBeAbsent } from './describe-input.js';
+export { Health, type HealthOptions, type HealthReport, type ReadinessCheck } from './health.js';
+export {
+  IdentityDirectory,
+  organisationKinds,
+  roles,
+  type DirectoryKey,
+  type DirectoryOrganisation,
+  type IdentityEvent,
+  type KeyCheck,
+  type OrganisationKind,
+  type Role,
+} from './identity-directory.js';
+export { identityTableSql, IdentityTable, keepHeartbeat, keepIdentityEvent, type Queryable } from './identity-table.js';
+export { escapePointer, parseJsonBody, type RequestWithRawBody } from './json-body.js';
+export { createLogger, type Logger } from './logger.js';
+export { Metrics } from './metrics.js';
+export { problemOf, RequestRefused, type FieldFault, type Problem } from './problem.js';
+export { RateLimiter } from './rate-limit.js';
+export { Cause, fingerprint, refuseReusedKey, type RequestCause } from './request-cause.js';
+export { currentContext, newTraceparent, withContext, type RequestContext } from './request-context.js';
+export { runService, StartFault, type ServiceContext } from './run-service.js';
+export { startService, type RunningService, type ServiceOptions } from './start-service.js';
