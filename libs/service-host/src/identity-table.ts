@@ -1,3 +1,4 @@
+import type { Migrations } from '@sejam/postgres';
 import { heartbeatToleranceMs, type IdentityDirectory, type IdentityEvent } from './identity-directory.js';
 
 /** What this file needs of `pg`, whose pools and clients both have it. */
@@ -5,20 +6,8 @@ export interface Queryable {
   query(sql: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
 }
 
-/** Part of the migrations of every service that folds identities from the bus. Runs in the service's own schema. */
-export const identityTableSql = `
-CREATE TABLE IF NOT EXISTS identity_event (
-  seq bigserial PRIMARY KEY,
-  stream text NOT NULL,
-  revision bigint NOT NULL,
-  type text NOT NULL,
-  data jsonb NOT NULL,
-  UNIQUE (stream, revision)
-);
-CREATE TABLE IF NOT EXISTS identity_heartbeat (
-  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-  sent_at timestamptz NOT NULL
-);`;
+/** Part of the schema of every service that folds identities from the bus. */
+export const identityMigrations: Migrations = { part: 'identity', folder: new URL('../migrations/', import.meta.url) };
 
 /** Keeps one message of `sejam.identity.v1`. Call inside the inbox's transaction; the same message again changes nothing. */
 export async function keepIdentityEvent(client: Queryable, { stream, revision, event }: { stream: string; revision: number; event: IdentityEvent }): Promise<void> {

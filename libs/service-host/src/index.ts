@@ -32,13 +32,13 @@ export {
   type OrganisationKind,
   type Role,
 } from './identity-directory.js';
-export { identityTableSql, IdentityTable, keepHeartbeat, keepIdentityEvent, type Queryable } from './identity-table.js';
+export { identityMigrations, IdentityTable, keepHeartbeat, keepIdentityEvent, type Queryable } from './identity-table.js';
 export { escapePointer, parseJsonBody, type RequestWithRawBody } from './json-body.js';
 export { createLogger, type Logger } from './logger.js';
 export { Metrics } from './metrics.js';
 export { problemOf, RequestRefused, type FieldFault, type Problem } from './problem.js';
 export { RateLimiter } from './rate-limit.js';
-export { Cause, fingerprint, refuseReusedKey, type RequestCause } from './request-cause.js';
+export { fingerprint, refuseReusedKey, RequestCause, transactorForRequests } from './request-cause.js';
 export { currentContext, newTraceparent, withContext, type RequestContext } from './request-context.js';
 export { runService, StartFault, type ServiceContext } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';

@@ -1,36 +1,58 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import canonicalize from 'canonicalize';
-import { DomainError } from '@sejam/event-sourcing';
-import type { RequestWithCaller } from './access.js';
+import { DomainError, type Aggregate, type Cause, type Decided, type DecisionContext, type DomainEvent, type Transact, type Transacted } from '@sejam/event-sourcing';
+import { actorOf, type RequestWithCaller } from './access.js';
 import { RequestRefused } from './problem.js';
+import type { RequestWithRawBody } from './json-body.js';
+import { contextFromHeaders, currentContext } from './request-context.js';
 
-/** What makes a write happen once: goes into the metadata of the events it leads to. */
-export interface RequestCause {
-  /** `request:<organisation>:<Idempotency-Key>`, or with a fresh uuid where the caller gave no key. */
-  readonly causationId: string;
-  /** SHA-256, hex, of the RFC 8785 form of method, address and body. Keep it in the events' metadata under this name. */
-  readonly fingerprint: string;
+/** Why a request writes: `transact`'s cause, and what tells a retry from another request under the same Idempotency-Key. */
+export interface RequestCause extends Cause {
+  /** Kept in the metadata of the events. Missing where the caller gave no key: then the cause is a fresh uuid and cannot come again. */
+  readonly request?: { readonly sha256: string };
 }
 
-/** The cause of the request at hand: `approve(@Cause() cause: RequestCause)`. Only at addresses that need a key. */
-export const Cause = createParamDecorator((_: unknown, context: ExecutionContext): RequestCause => {
-  const request = context.switchToHttp().getRequest<RequestWithCaller>();
+/** The cause of the request at hand: `approve(@RequestCause() cause: RequestCause)`. Only at addresses that need a key. */
+export const RequestCause = createParamDecorator((_: unknown, context: ExecutionContext): RequestCause => {
+  const request = context.switchToHttp().getRequest<RequestWithCaller & RequestWithRawBody>();
   if (request.caller === undefined) throw new Error('A handler asks for the cause at an address that the access table leaves public');
-  const address = (request.originalUrl.split('?')[0] ?? '').replace(/\/+$/, '');
+  const key = idempotencyKey(request.headers['idempotency-key']);
+  const { correlationId, traceparent } = currentContext() ?? contextFromHeaders(request.headers);
   return {
-    causationId: `request:${request.caller.organisation}:${idempotencyKey(request.headers['idempotency-key']) ?? randomUUID()}`,
-    fingerprint: fingerprint({ method: request.method, address, body: sentBody(request) }),
+    causationId: `request:${request.caller.organisation}:${key ?? randomUUID()}`,
+    by: actorOf(request.caller),
+    correlationId,
+    traceparent,
+    ...(key === undefined ? {} : { request: { sha256: requestSha256(request) } }),
   };
 });
 
 /**
- * Call with the metadata of what the stream already holds under the same cause. Throws `request.key-reused` when that was another request:
- * one key under two bodies is a mistake of the caller that must not look like success.
+ * `transact` for requests: keeps the request's fingerprint with the events, and refuses with `request.key-reused` (conflict) when the
+ * stream already holds the same cause from another request. Two bodies under one key are a mistake that must not look like success.
  */
-export function refuseReusedKey(cause: RequestCause, recorded: { readonly [field: string]: unknown } | undefined): void {
-  const first = recorded?.['fingerprint'];
-  if (typeof first === 'string' && first !== cause.fingerprint) {
+export function transactorForRequests(transact: Transact) {
+  return async <State, Event extends DomainEvent>(
+    aggregate: Aggregate<State, Event>,
+    id: string,
+    cause: RequestCause,
+    decide: NoInfer<(state: State, context: DecisionContext) => readonly Decided<Event>[]>,
+  ): Promise<Transacted<State, Event>> => {
+    const { request, ...rest } = cause;
+    const result = await transact(aggregate, id, rest, (state, context) => {
+      const events = decide(state, context);
+      return request === undefined ? events : events.map((event) => ({ ...event, metadata: { ...event.metadata, request } }));
+    });
+    if (result.replayed) refuseReusedKey(cause, result.events[0]?.metadata);
+    return result;
+  };
+}
+
+/** Call with the metadata of what is recorded under the same cause, where `transactorForRequests` was not used. */
+export function refuseReusedKey(cause: RequestCause, recorded: Readonly<Record<string, unknown>> | undefined): void {
+  const first = (recorded?.['request'] as { readonly sha256?: unknown } | undefined)?.sha256;
+  if (typeof first === 'string' && cause.request !== undefined && first !== cause.request.sha256) {
     throw new DomainError('request.key-reused', 'conflict', 'This Idempotency-Key was used before, for another request');
   }
 }
@@ -48,8 +70,9 @@ function idempotencyKey(header: string | string[] | undefined): string | undefin
   return header;
 }
 
-/** As it was sent: `request.body` may have been turned into an instance with defaults. */
-function sentBody(request: RequestWithCaller): unknown {
-  const { rawBody } = request as { rawBody?: Buffer };
-  return rawBody === undefined || rawBody.length === 0 ? null : (JSON.parse(rawBody.toString('utf8')) as unknown);
+/** Of the body as it was sent: `request.body` may have been turned into an instance with defaults. */
+function requestSha256({ method, originalUrl, rawBody }: RequestWithRawBody): string {
+  const address = (originalUrl.split('?')[0] ?? '').replace(/\/+$/, '');
+  const body = rawBody === undefined || rawBody.length === 0 ? null : (JSON.parse(rawBody.toString('utf8')) as unknown);
+  return fingerprint({ method, address, body });
 }

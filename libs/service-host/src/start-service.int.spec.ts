@@ -6,7 +6,6 @@ import { ArrayMaxSize, IsArray, IsIn, IsInt, IsString, Length, Max, ValidateNest
 import { DomainError, StoreUnavailable } from '@sejam/event-sourcing';
 import {
   Caller,
-  Cause,
   createLogger,
   currentContext,
   hostSettings,
@@ -14,10 +13,10 @@ import {
   MayBeAbsent,
   newApiKey,
   readConfig,
+  RequestCause,
   startService,
   type AccessRow,
   type Problem,
-  type RequestCause,
   type RunningService,
   type ServiceOptions,
 } from './index.js';
@@ -42,7 +41,7 @@ const held = new Promise<void>((resolve) => (release = resolve));
 @Controller()
 class ThingController {
   @Post('/v1/things')
-  submit(@Body() body: NewThing, @Caller() caller: Caller, @Cause() cause: RequestCause) {
+  submit(@Body() body: NewThing, @Caller() caller: Caller, @RequestCause() cause: RequestCause) {
     return { body, caller, cause, context: currentContext() };
   }
   @Post('/v1/reports/batch')
@@ -148,14 +147,15 @@ describe('a running service', () => {
     expect(answer.body).toMatchObject({
       body: good,
       caller: { organisation: 'agency', kind: 'agency', holder: 'system:agency', keyId: 'bawaslu', roles: ['reporter'], scope: 'all' },
-      cause: { causationId: 'request:agency:k1' },
+      cause: { causationId: 'request:agency:k1', by: { organisation: 'agency', holder: 'system:agency', keyId: 'bawaslu' }, correlationId: 'req-1' },
       context: { requestId: 'req-1', correlationId: 'req-1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
     });
   });
 
   it('gives the same fingerprint to the same request in another order of fields, and another one to another body', async () => {
-    const fingerprintOf = async (body: object) => ((await post(body, { headers: { 'idempotency-key': 'k2' } })).body['cause'] as unknown as RequestCause).fingerprint;
+    const fingerprintOf = async (body: object) => ((await post(body, { headers: { 'idempotency-key': 'k2' } })).body['cause'] as unknown as RequestCause).request?.sha256;
     const first = await fingerprintOf(good);
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
     expect(await fingerprintOf({ contents: good.contents, category: 'a', reference: 'R-1' })).toBe(first);
     expect(await fingerprintOf({ ...good, reference: 'R-2' })).not.toBe(first);
   });
