@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Pool } from '@sejam/postgres';
+import { testDatabase, type TestDatabase } from '@sejam/testkit';
+import { MasterKey } from './master-key.js';
+import { checkSubjectKeys, createSubjectKey, decryptFields, encryptFields, forgetSubject, privacyMigrations, readSubjectKey, resealSubjectKeys } from './subject-key.js';
+
+const oldKey = randomBytes(32);
+const newKey = randomBytes(32);
+const masterKey = new MasterKey([oldKey]);
+const place = { stream: 'report-1', eventId: '0192e5a0-0000-7000-8000-000000000001' };
+const reporter = { name: 'Siti Aminah', contact: '+62 812 0000 0000' };
+
+describe('a subject', () => {
+  let database: TestDatabase;
+  let pool: Pool;
+  beforeAll(async () => {
+    database = await testDatabase();
+    pool = await database.pool('intake', [privacyMigrations]);
+  });
+  afterAll(() => database.drop());
+  afterEach(() => pool.query('DELETE FROM subject_key'));
+
+  it('has one key, however often and at once it is asked for', async () => {
+    const keys = await Promise.all(Array.from({ length: 8 }, () => createSubjectKey(pool, masterKey, 's1')));
+    expect(new Set(keys.map(({ key }) => key.toString('hex'))).size).toBe(1);
+    expect(await readSubjectKey(pool, masterKey, 's1')).toEqual(keys[0]);
+    expect((await createSubjectKey(pool, masterKey, 's2')).key).not.toEqual(keys[0]?.key);
+  });
+
+  it('has fields that open at their place alone', async () => {
+    const subject = await createSubjectKey(pool, masterKey, 's1');
+    const fields = encryptFields(subject, place, reporter);
+    expect(JSON.stringify(fields)).not.toMatch(/Siti|812/);
+    expect(decryptFields(subject, place, fields)).toEqual(reporter);
+    expect(encryptFields(subject, place, { name: 'x' })).toEqual({ name: expect.any(String) });
+
+    const broken = expect.objectContaining({ name: 'SealBroken' });
+    expect(() => decryptFields(subject, { ...place, stream: 'report-2' }, fields)).toThrow(broken);
+    expect(() => decryptFields(subject, { ...place, eventId: 'another' }, fields)).toThrow(broken);
+    expect(() => decryptFields(subject, place, { name: fields.contact!, contact: fields.name! })).toThrow(broken);
+    const other = await createSubjectKey(pool, masterKey, 's2');
+    expect(() => decryptFields(other, place, fields)).toThrow(broken);
+  });
+
+  it('that is forgotten stays forgotten: a key made later does not open what was written before', async () => {
+    const fields = encryptFields(await createSubjectKey(pool, masterKey, 's1'), place, reporter);
+    expect(await forgetSubject(pool, 's1')).toBe(true);
+    expect(await forgetSubject(pool, 's1')).toBe(false);
+    expect(await readSubjectKey(pool, masterKey, 's1')).toBeUndefined();
+    const later = await createSubjectKey(pool, masterKey, 's1');
+    expect(() => decryptFields(later, place, fields)).toThrow(expect.objectContaining({ name: 'SealBroken' }));
+  });
+
+  it('has a key that does not open when its row is copied onto another subject', async () => {
+    await createSubjectKey(pool, masterKey, 's1');
+    await pool.query(`INSERT INTO subject_key SELECT 'thief', sealed_key FROM subject_key WHERE subject_id = 's1'`);
+    await expect(readSubjectKey(pool, masterKey, 'thief')).rejects.toMatchObject({ name: 'SealBroken' });
+  });
+
+  it('keeps its fields over a rotation of the master key', async () => {
+    const ids = Array.from({ length: 1_100 }, (_, i) => `s${i}`);
+    const values = ids.map((id) => [id, masterKey.seal(randomBytes(32), ['subject-key', id])]);
+    await pool.query('INSERT INTO subject_key SELECT * FROM unnest($1::text[], $2::text[])', [values.map(([id]) => id), values.map(([, sealed]) => sealed)]);
+    const fields = encryptFields((await readSubjectKey(pool, masterKey, 's7'))!, place, reporter);
+
+    const both = new MasterKey([newKey, oldKey]);
+    const alone = new MasterKey([newKey], 'The master key file master.key');
+    await checkSubjectKeys(pool, both);
+    await expect(checkSubjectKeys(pool, alone)).rejects.toThrow(`The master key file master.key does not hold master key ${masterKey.currentId}`);
+    await forgetSubject(pool, 's8');
+    expect(await resealSubjectKeys(pool, both)).toBe(1_099);
+    expect(await resealSubjectKeys(pool, both)).toBe(0);
+    await checkSubjectKeys(pool, alone);
+    expect(decryptFields((await readSubjectKey(pool, alone, 's7'))!, place, fields)).toEqual(reporter);
+    expect(await readSubjectKey(pool, alone, 's8')).toBeUndefined();
+  });
+});
