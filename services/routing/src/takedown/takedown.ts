@@ -1,3 +1,5 @@
+import type { Aggregate, RecordedEvent } from '@sejam/event-sourcing';
+
 export type Action =
   | 'removed' | 'access_disabled' | 'labelled' | 'demoted' | 'age_restricted' | 'interaction_restricted'
   | 'account_suspended' | 'account_terminated' | 'already_gone';
@@ -164,8 +166,258 @@ export type TakedownEvent =
     }
   /** (message) order.escalated. `n` names the proposal that a second holder approved. */
   | { type: 'Escalated'; data: { orderId: string; n: number; level: 2 | 3 | 4 | 5; letterNumber: string; reason: string; approvedBy: string } }
+  /** A short link was followed to this content. */
   | {
       type: 'ContentIdentified';
       data: { contentKey: string; canonicalUrl: string; platform: string; product: string; takedownId: string };
     }
+  /** Its standing reports join the takedown `into`, which is never provisional. */
   | { type: 'TakedownMerged'; data: { into: string; contentKey: string; reports: string[] } };
+
+/** In rising rank: an answer of lower rank after a higher one is recorded and changes nothing. `withdrawn` and `merged` win over all. */
+export type OrderStatus =
+  | 'awaiting_delivery' | 'delivered' | 'acknowledged' | 'clarification_requested' | 'refused' | 'actioned' | 'reinstated' | 'withdrawn' | 'merged';
+
+export interface Objection {
+  readonly status: 'pending' | 'upheld' | 'dismissed';
+  readonly raisedAt: string;
+  /** Of the ruling. */
+  readonly eventId?: string;
+}
+
+export interface Order {
+  readonly orderId: string;
+  readonly round: number;
+  readonly status: OrderStatus;
+  readonly issuedAt: string;
+  readonly requestedAction: Action;
+  readonly reasons: string;
+  readonly decidedBy: string;
+  readonly test: boolean;
+  readonly terms: Terms;
+  /** What its clocks are judged by, in the stream's order. */
+  readonly trail: readonly OrderFact[];
+  /** It reached the platform: by webhook, feed or an answer. Deeming is not delivery. */
+  readonly delivered: boolean;
+  readonly deemed: boolean;
+  /** Causes of the failures on the platform's side, in order. */
+  readonly platformFailures: readonly string[];
+  /** Attempts recorded as failed, as `<webhookId>/<attempt>`. */
+  readonly failedAttempts: readonly string[];
+  /** Only the one that counts. */
+  readonly objection?: Objection;
+  readonly actioned: boolean;
+  readonly question?: string;
+  readonly clarification?: { readonly answer: string; readonly eventId: string };
+  readonly withdrawal?: { readonly cause: 'issuer' | 'reports_withdrawn' | 'objection_upheld' | 'merged'; readonly eventId: string };
+  readonly observation?: { readonly type: Observation; readonly seenBy: string; readonly note?: string; readonly eventId: string };
+  /** Clocks warned of, as `<clock>/<run>`. */
+  readonly warned: readonly string[];
+  readonly passed: readonly { readonly clock: Clock; readonly run: number; readonly due: string }[];
+  /** Highest level carried out: 1 is the reminder. */
+  readonly escalation: number;
+}
+
+export type Observation = 'RemovalVerified' | 'ContentStillOnline' | 'ContentReappeared';
+
+/** One event of an order as its clocks see it. */
+export type OrderFact = TakedownEvent & { readonly id: string; readonly metadata: { readonly at: string } };
+
+export interface StandingReport extends Joining {
+  readonly attention?: 'refused' | 'objection_upheld' | 'other_action';
+}
+
+export interface Proposal {
+  readonly orderId: string;
+  readonly n: number;
+  readonly level: 2 | 3 | 4 | 5;
+  readonly letterNumber: string;
+  readonly reason: string;
+  readonly proposedBy: string;
+  readonly proposedByHolder: string;
+  readonly eventId: string;
+  /** Of its approval. */
+  readonly approvalEventId?: string;
+}
+
+export interface KnownTakedown {
+  readonly status: OrderStatus;
+  readonly takedownId: string;
+  readonly contentKey: string;
+  readonly platform: string;
+  readonly product: string;
+  readonly submittedUrl: string;
+  readonly canonicalUrl: string;
+  readonly category: string;
+  readonly provisional: boolean;
+  readonly openedAt: string;
+  /** Standing ones, in the order of joining. */
+  readonly reports: readonly StandingReport[];
+  /** Reports that left, also before they were seen to join. */
+  readonly left: readonly string[];
+  /** Every holder who submitted or approved a report that joined: none of them rules on an objection. */
+  readonly holders: readonly string[];
+  readonly orders: readonly Order[];
+  readonly reopening?: { readonly round: number; readonly cause: ReopeningCause; readonly reason: string; readonly at: string; readonly eventId: string };
+  readonly proposals: readonly Proposal[];
+  /** Ids of the messages known to have reached the platform. */
+  readonly noticed: readonly string[];
+  readonly identified?: { readonly contentKey: string; readonly takedownId: string };
+  readonly merged?: { readonly into: string; readonly eventId: string; readonly at: string; readonly reports: readonly StandingReport[] };
+}
+
+/** Only what decisions and messages look at. */
+export type Takedown = { readonly status: 'none' } | KnownTakedown;
+
+export const takedown: Aggregate<Takedown, TakedownEvent> = {
+  category: 'takedown',
+  initialState: { status: 'none' },
+  eventTypes: [
+    'TakedownOpened', 'ReportJoined', 'ReportLeft', 'OrderIssued', 'OrderDelivered', 'OrderDeliveryFailed', 'OrderDeemedDelivered',
+    'OrderAcknowledged', 'ClarificationRequested', 'ClarificationProvided', 'ContentActioned', 'OrderRefused', 'ObjectionRaised',
+    'ObjectionUpheld', 'ObjectionDismissed', 'OrderWithdrawn', 'RemovalVerified', 'ContentStillOnline', 'ContentReappeared',
+    'ContentReinstated', 'TakedownReopened', 'WarningIssued', 'DeadlinePassed', 'NoticeDelivered', 'EscalationDue',
+    'EscalationProposed', 'Escalated', 'ContentIdentified', 'TakedownMerged',
+  ],
+  evolve: (state, event) => {
+    if (state.status === 'none') return event.type === 'TakedownOpened' ? opened(event.data, event.metadata.at) : state;
+    const next = evolveKnown(state, event);
+    return { ...next, status: next.orders.at(-1)?.status ?? (next.merged === undefined ? 'awaiting_delivery' : 'merged') };
+  },
+};
+
+function opened(data: Extract<TakedownEvent, { type: 'TakedownOpened' }>['data'], at: string): KnownTakedown {
+  return { ...data, status: 'awaiting_delivery', openedAt: at, reports: [], left: [], holders: [], orders: [], proposals: [], noticed: [] };
+}
+
+function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>): KnownTakedown {
+  const { at } = event.metadata;
+  switch (event.type) {
+    case 'TakedownOpened':
+      return state;
+    case 'ReportJoined': {
+      const { submittedByHolder, approvedByHolder } = event.data;
+      return { ...state, reports: [...state.reports, event.data], holders: [...state.holders, submittedByHolder, approvedByHolder] };
+    }
+    case 'ReportLeft':
+      return {
+        ...state,
+        reports: state.reports.filter(({ reportId }) => reportId !== event.data.reportId),
+        left: [...state.left, event.data.reportId],
+      };
+    case 'OrderIssued': {
+      const { orderId, round, requestedAction, reasons, decidedBy, test, terms } = event.data;
+      const order: Order = {
+        orderId, round, requestedAction, reasons, decidedBy, test, terms, issuedAt: at, status: 'awaiting_delivery', trail: [event],
+        delivered: false, deemed: false, platformFailures: [], failedAttempts: [], actioned: false, warned: [], passed: [], escalation: 0,
+      };
+      return { ...state, orders: [...state.orders, order] };
+    }
+    case 'OrderDelivered':
+      return withOrder(state, event, (order) => ({ ...order, delivered: true, status: risen(order, 'delivered') }));
+    case 'OrderDeliveryFailed': {
+      const { webhookId, attempt, side, cause } = event.data;
+      return withOrder(state, event, (order) => ({
+        ...order,
+        failedAttempts: [...order.failedAttempts, `${webhookId}/${attempt}`],
+        platformFailures: side === 'platform' ? [...order.platformFailures, cause] : order.platformFailures,
+      }));
+    }
+    case 'OrderDeemedDelivered':
+      return withOrder(state, event, (order) => ({ ...order, deemed: true, status: risen(order, 'delivered') }));
+    case 'OrderAcknowledged':
+      return withOrder(state, event, (order) => ({ ...order, status: risen(order, 'acknowledged') }));
+    case 'ClarificationRequested':
+      return withOrder(state, event, (order) => ({ ...order, question: event.data.question, status: risen(order, 'clarification_requested') }));
+    case 'ClarificationProvided':
+      return withOrder(state, event, (order) => ({
+        ...order,
+        clarification: { answer: event.data.answer, eventId: event.id },
+        status: order.status === 'clarification_requested' ? 'acknowledged' : order.status,
+      }));
+    case 'ContentActioned':
+      return withOrder(state, event, (order) => ({ ...order, actioned: true, status: risen(order, 'actioned') }));
+    case 'OrderRefused':
+      return withOrder(state, event, (order) => ({ ...order, status: risen(order, 'refused') }));
+    case 'ObjectionRaised':
+      return withOrder(state, event, (order) => (event.data.counted ? { ...order, objection: { status: 'pending', raisedAt: at } } : order));
+    case 'ObjectionUpheld':
+      return withOrder(state, event, (order) => ({ ...order, objection: { raisedAt: at, ...order.objection, status: 'upheld', eventId: event.id } }));
+    case 'ObjectionDismissed':
+      return withOrder(state, event, (order) => ({ ...order, objection: { raisedAt: at, ...order.objection, status: 'dismissed', eventId: event.id } }));
+    case 'OrderWithdrawn': {
+      const { cause } = event.data;
+      return withOrder(state, event, (order) => ({ ...order, withdrawal: { cause, eventId: event.id }, status: cause === 'merged' ? 'merged' : 'withdrawn' }));
+    }
+    case 'RemovalVerified':
+    case 'ContentStillOnline':
+    case 'ContentReappeared': {
+      const { orderId: _, ...seen } = event.data;
+      return withOrder(state, event, (order) => ({ ...order, observation: { type: event.type, eventId: event.id, ...seen } }));
+    }
+    case 'ContentReinstated':
+      return withOrder(state, event, (order) => ({ ...order, status: 'reinstated' }));
+    case 'TakedownReopened': {
+      const { round, cause, reason } = event.data;
+      return { ...state, reopening: { round, cause, reason, at, eventId: event.id } };
+    }
+    case 'WarningIssued':
+      return withOrder(state, event, (order) => ({ ...order, warned: [...order.warned, `${event.data.clock}/${event.data.run}`] }));
+    case 'DeadlinePassed': {
+      const { clock, run, due } = event.data;
+      return withOrder(state, event, (order) => ({ ...order, passed: [...order.passed, { clock, run, due }] }));
+    }
+    case 'NoticeDelivered':
+      return { ...state, noticed: [...state.noticed, event.data.webhookId] };
+    case 'EscalationDue':
+      return withOrder(state, event, (order) => ({ ...order, escalation: Math.max(order.escalation, 1) }));
+    case 'EscalationProposed': {
+      const proposal: Proposal = { ...event.data, proposedByHolder: event.metadata.by.holder, eventId: event.id };
+      return { ...state, proposals: [...state.proposals, proposal] };
+    }
+    case 'Escalated': {
+      const { n, level } = event.data;
+      const proposals = state.proposals.map((proposal) => (proposal.n === n ? { ...proposal, approvalEventId: event.id } : proposal));
+      return withOrder({ ...state, proposals }, event, (order) => ({ ...order, escalation: Math.max(order.escalation, level) }));
+    }
+    case 'ContentIdentified': {
+      const { contentKey, takedownId } = event.data;
+      return { ...state, identified: { contentKey, takedownId } };
+    }
+    case 'TakedownMerged': {
+      const merged = { into: event.data.into, eventId: event.id, at, reports: state.reports.filter(({ reportId }) => event.data.reports.includes(reportId)) };
+      const newest = state.orders.at(-1);
+      const orders = newest === undefined ? [] : [...state.orders.slice(0, -1), { ...newest, status: 'merged' as const, trail: [...newest.trail, event] }];
+      return { ...state, merged, orders };
+    }
+  }
+}
+
+const rank: Record<OrderStatus, number> = {
+  awaiting_delivery: 0, delivered: 1, acknowledged: 2, clarification_requested: 3, refused: 4, actioned: 5, reinstated: 6, withdrawn: 7, merged: 7,
+};
+
+/** The status after an answer of this rank. */
+export function risen(order: Order, answered: OrderStatus): OrderStatus {
+  return rank[answered] > rank[order.status] ? answered : order.status;
+}
+
+/** Changes the order that the event names and no other, and lets its clocks see the event. */
+function withOrder<Event extends Extract<TakedownEvent, { data: { orderId: string } }>>(
+  state: KnownTakedown,
+  event: RecordedEvent<Event>,
+  change: (order: Order) => Order,
+): KnownTakedown {
+  const fact = event as unknown as OrderFact;
+  const orders = state.orders.map((order) => (order.orderId === event.data.orderId ? { ...change(order), trail: [...order.trail, fact] } : order));
+  return { ...state, orders };
+}
+
+/** Unanswered, also with an objection pending. */
+export function isOpen({ status }: { readonly status: OrderStatus }): boolean {
+  return rank[status] <= rank.clarification_requested;
+}
+
+export function orderOf(state: Takedown, orderId: string): Order | undefined {
+  return state.status === 'none' ? undefined : state.orders.find((order) => order.orderId === orderId);
+}
