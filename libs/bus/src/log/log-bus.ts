@@ -1,0 +1,284 @@
+import { once } from 'node:events';
+import { v7 as uuidv7 } from 'uuid';
+import { DomainError, type EventStore, type NewEvent, type Position, type StoredEvent } from '@sejam/event-sourcing';
+import { isDatabaseUnavailable, keepLease, type Pool } from '@sejam/postgres';
+import { backOff } from '../back-off.js';
+import type { Bus, ConsumeOptions, Consumption, ReadTopicOptions } from '../bus.js';
+import type { Envelope, ReceivedEnvelope } from '../message.js';
+
+/** Well below what an event store accepts in one append (1 MiB). */
+const APPEND_BYTES = 400_000;
+const APPEND_EVENTS = 500;
+
+/** What a topic's event keeps of its message beside the data. */
+interface Carried {
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The value itself when it is no JSON object; the event's data are empty then. */
+  readonly value?: string;
+  readonly position?: Position;
+}
+
+const streamOf = (topic: string): string => `topic-${topic}`;
+const topicOf = (stream: string): string => stream.slice('topic-'.length);
+
+/**
+ * The bus without a broker: a topic is the stream `topic-<name>` of the store that holds the record, an offset is its revision. One
+ * partition, so one consumer of a group is active at a time; the others stand by. How far a group has read lies in the consumer's own
+ * PostgreSQL. Topics are the one thing that is appended with `any`: several publishers may repeat, none is refused.
+ */
+export function logBus({ store }: { readonly store: EventStore }): Bus {
+  const closing = new AbortController();
+  const consumptions = new Set<Consumption>();
+
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+
+  return {
+    kind: 'log',
+    async ensureTopics() {}, // a stream begins with its first message
+    async publish(topic, messages) {
+      for (const events of chunks(messages.map(toEvent))) await guarded(() => store.append(streamOf(topic), events, 'any'));
+    },
+    consume(options) {
+      const consumption = consume(store, options, closing.signal);
+      consumptions.add(consumption);
+      return consumption;
+    },
+    readTopic: (topic, options = {}) => readTopic(store, topic, options),
+    lastPosition: (topic) =>
+      guarded(async () => {
+        for await (const event of store.read(streamOf(topic), { direction: 'backwards' })) {
+          const { position } = carried(event);
+          if (position) return position; // a heartbeat has none
+        }
+        return undefined;
+      }),
+    ping: () => guarded(() => store.ping()),
+    async close() {
+      closing.abort();
+      await Promise.all([...consumptions].map((consumption) => consumption.stop()));
+    },
+  };
+}
+
+function consume(store: EventStore, options: ConsumeOptions, closing: AbortSignal): Consumption {
+  const { pool, group, log } = options;
+  const batchMax = options.batchMax ?? 500;
+  let connected = false;
+
+  const keeper = keepLease({
+    pool,
+    name: `consumer ${group}`,
+    ...(log === undefined ? {} : { log }),
+    async work({ signal: held }) {
+      const signal = AbortSignal.any([held, closing]);
+      // Before the offsets are read: whatever is appended to a topic from here on reaches the subscription below.
+      const head = await newestPosition(store);
+      const next = new Map<string, number>();
+      for (const topic of options.topics) {
+        let offset = await readOffset(pool, group, topic);
+        for (let batch: StoredEvent[]; !signal.aborted; offset += batch.length) {
+          batch = await collect(store.read(streamOf(topic), { from: offset, limit: batchMax }));
+          connected = true;
+          if (batch.length === 0) break;
+          await handle(topic, batch);
+        }
+        next.set(topic, offset);
+      }
+      if (signal.aborted) return;
+      const subscription = store.subscribe({
+        name: `consumer ${group}`,
+        prefixes: options.topics.map(streamOf),
+        batchMax,
+        ...(head === undefined ? {} : { after: head }),
+        async handle(events) {
+          for (const [topic, offset] of next) {
+            const batch = events.filter((event) => event.stream === streamOf(topic) && event.revision >= offset);
+            const last = batch.at(-1);
+            if (!last) continue;
+            await handle(topic, batch);
+            next.set(topic, last.revision + 1);
+          }
+        },
+      });
+      const watching = setInterval(() => (connected = subscription.status().connected), 500);
+      if (!signal.aborted) await once(signal, 'abort');
+      clearInterval(watching);
+      connected = false;
+      await subscription.stop();
+
+      async function handle(topic: string, batch: readonly StoredEvent[]): Promise<void> {
+        const messages = batch.map(toReceived);
+        const end = (batch.at(-1)?.revision ?? -1) + 1;
+        for (let failures = 0; !signal.aborted; ) {
+          try {
+            await options.handle(messages, signal);
+            await saveOffset(pool, group, topic, end);
+            return;
+          } catch (error) {
+            failures++;
+            log?.warn({ group, topic, offset: batch[0]?.revision, failures, error: String(error) }, 'Messages could not be handled; trying again');
+            await backOff(failures, signal);
+          }
+        }
+        throw new Error(`Consumer ${group} is being stopped`);
+      }
+    },
+  });
+
+  return {
+    status: () => ({ connected }),
+    async lag() {
+      try {
+        const behind = options.topics.map(async (topic) => {
+          const [newest] = await collect(store.read(streamOf(topic), { direction: 'backwards', limit: 1 }));
+          return [topic, Math.max(0, (newest?.revision ?? -1) + 1 - (await readOffset(pool, group, topic)))] as const;
+        });
+        return Object.fromEntries(await Promise.all(behind));
+      } catch (error) {
+        throw translate(error);
+      }
+    },
+    stop: () => keeper.stop(),
+  };
+}
+
+async function* readTopic(store: EventStore, topic: string, { after, follow = false, signal }: ReadTopicOptions): AsyncGenerator<ReceivedEnvelope & { cursor: string }> {
+  let next = after === undefined ? 0 : Number(after) + 1;
+  if (!Number.isSafeInteger(next) || next < 0) throw new DomainError('topic.cursor-unknown', 'invalid', 'The cursor is none of this topic');
+  const head = follow ? await newestPosition(store) : undefined;
+  for await (const event of store.read(streamOf(topic), { from: next })) {
+    if (signal?.aborted) return;
+    yield withCursor(event);
+    next = event.revision + 1;
+  }
+  if (!follow || signal?.aborted) return;
+
+  // A slow reader holds the subscription back, one batch at a time: nothing piles up here.
+  let offered: { events: readonly StoredEvent[]; taken(): void } | undefined;
+  let wake = (): void => {};
+  const ended = new AbortController();
+  const subscription = store.subscribe({
+    name: `reader of ${topic}`,
+    prefixes: [streamOf(topic)],
+    ...(head === undefined ? {} : { after: head }),
+    handle: (events) =>
+      new Promise((taken) => {
+        if (ended.signal.aborted) return taken();
+        offered = { events, taken };
+        wake();
+      }),
+  });
+  const stop = (): void => {
+    ended.abort();
+    offered?.taken();
+    wake();
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    while (!signal?.aborted) {
+      if (!offered) await new Promise<void>((resolve) => (wake = resolve));
+      const { events, taken } = offered ?? { events: [], taken: () => {} };
+      for (const event of events) {
+        if (signal?.aborted) return;
+        if (event.stream !== streamOf(topic) || event.revision < next) continue;
+        yield withCursor(event);
+        next = event.revision + 1;
+      }
+      offered = undefined;
+      taken();
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    stop();
+    await subscription.stop();
+  }
+}
+
+async function newestPosition(store: EventStore): Promise<Position | undefined> {
+  const [newest] = await collect(store.readAll({ direction: 'backwards', limit: 1 }));
+  return newest?.position;
+}
+
+async function readOffset(pool: Pool, group: string, topic: string): Promise<number> {
+  const { rows } = await pool.query<{ next: number }>('SELECT next FROM topic_offset WHERE consumer_group = $1 AND topic = $2', [group, topic]);
+  return rows[0]?.next ?? 0;
+}
+
+/** Never backwards: a consumer that lost its lease while handling may save late. */
+async function saveOffset(pool: Pool, group: string, topic: string, next: number): Promise<void> {
+  await pool.query(
+    `INSERT INTO topic_offset AS kept (consumer_group, topic, next) VALUES ($1, $2, $3)
+     ON CONFLICT (consumer_group, topic) DO UPDATE SET next = greatest(kept.next, excluded.next)`,
+    [group, topic, next],
+  );
+}
+
+function toEvent({ key, headers, value, position }: Envelope): NewEvent {
+  const data = jsonObject(value);
+  const kept: Carried = { key, headers, ...(data ? {} : { value }), ...(position ? { position } : {}) };
+  return {
+    id: uuidv7(), // not the message's: a batch that repeats in part would be refused as a contradiction
+    type: headers['ce_type'] || 'Message',
+    data: data ?? {},
+    metadata: {
+      at: headers['ce_time'] ?? new Date().toISOString(),
+      by: { organisation: 'sejam', holder: 'system:bus' },
+      causationId: `event:${headers['ce_id'] ?? key}`,
+      correlationId: headers['ce_correlationid'] ?? headers['ce_id'] ?? key,
+      carried: kept,
+    },
+  };
+}
+
+const carried = (event: StoredEvent): Carried => event.metadata['carried'] as Carried;
+
+function toReceived(event: StoredEvent): ReceivedEnvelope {
+  const { key, headers, value } = carried(event);
+  return { topic: topicOf(event.stream), partition: 0, offset: String(event.revision), key, headers, value: value ?? JSON.stringify(event.data) };
+}
+
+const withCursor = (event: StoredEvent): ReceivedEnvelope & { cursor: string } => ({ ...toReceived(event), cursor: String(event.revision) });
+
+function jsonObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function* chunks(events: readonly NewEvent[]): Generator<NewEvent[]> {
+  let chunk: NewEvent[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const size = Buffer.byteLength(JSON.stringify(event.data)) + Buffer.byteLength(JSON.stringify(event.metadata)) + 200;
+    if (chunk.length > 0 && (bytes + size > APPEND_BYTES || chunk.length === APPEND_EVENTS)) {
+      yield chunk;
+      [chunk, bytes] = [[], 0];
+    }
+    chunk.push(event);
+    bytes += size;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+async function collect<T>(from: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of from) all.push(one);
+  return all;
+}
+
+function translate(error: unknown): unknown {
+  if ((error as Error | undefined)?.name !== 'StoreUnavailable' && !isDatabaseUnavailable(error)) return error;
+  const unavailable = new DomainError('bus.unavailable', 'unavailable', 'The bus cannot be reached now', { retryAfterSeconds: 2 });
+  unavailable.cause = error;
+  return unavailable;
+}
