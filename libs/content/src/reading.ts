@@ -38,7 +38,7 @@ export function wrapped(value: string | undefined, origin: string): Reading {
 }
 
 /** An unsigned 64-bit id in decimal, as all of these products number things. */
-export function isNumericId(text: string | undefined): text is string {
+export function isNumericId(text: string | undefined): text is `${bigint}` {
   return text !== undefined && /^[1-9]\d{0,19}$/.test(text);
 }
 
