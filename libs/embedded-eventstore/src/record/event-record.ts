@@ -1,0 +1,278 @@
+import { join } from 'node:path';
+import { CorruptRecord, NotDurable } from './faults.js';
+import { FolderLock } from './folder-lock.js';
+import { GroupCommit } from './group-commit.js';
+import { RecordLog } from './record-log.js';
+import { StreamIndex } from './stream-index.js';
+import type { ProposedEvent, StoredEvent } from './stored-event.js';
+
+const REMEMBERED_IDS = 65_536;
+
+export type Expected = number | 'no-stream' | 'any' | 'stream-exists';
+
+export type AppendOutcome =
+  | { readonly kind: 'appended'; readonly revision: number; readonly position: number | undefined }
+  /** `current` is the stream's last revision, -1 when it does not exist. */
+  | { readonly kind: 'wrong-expected-version'; readonly current: number };
+
+interface Remembered {
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: number;
+}
+
+/** Appends of one stream that are not durable yet. */
+interface InFlight {
+  head: number;
+  appends: number;
+  readonly events: { readonly revision: number; readonly id: string; readonly position: number }[];
+}
+
+export interface EventRecordOptions {
+  readonly folder: string;
+  readonly segmentBytes: number;
+  readonly log: (message: string) => void;
+}
+
+/**
+ * The append-only record of one data folder: decides appends, reads what is durable, and wakes who waits for more. It knows nothing of
+ * gRPC.
+ */
+export class EventRecord {
+  private readonly inFlight = new Map<string, InFlight>();
+  /** Ids appended lately, for retries that expect any revision; bounded, as on the original server. */
+  private readonly remembered = new Map<string, Remembered>();
+  private readonly commit: GroupCommit;
+  private createdMs: number;
+  /** How often a flush has failed; what was decided before a failure is void. */
+  private failures = 0;
+  private allWaiters = new Set<() => void>();
+  private readonly streamWaiters = new Map<string, Set<() => void>>();
+  private settleWaiters: (() => void)[] = [];
+
+  private constructor(
+    private readonly lock: FolderLock,
+    readonly log: RecordLog,
+    readonly index: StreamIndex,
+  ) {
+    this.createdMs = log.createdMs;
+    this.commit = new GroupCommit(
+      log,
+      (events) => this.becameDurable(events),
+      () => {
+        this.failures += 1;
+        this.inFlight.clear();
+        for (const [id, { position }] of this.remembered) if (position >= this.log.end) this.remembered.delete(id);
+        this.wakeSettled();
+      },
+    );
+  }
+
+  static async open(options: EventRecordOptions): Promise<EventRecord> {
+    const lock = await FolderLock.take(options.folder);
+    let index: StreamIndex | undefined;
+    try {
+      const opened = (index = StreamIndex.open(join(options.folder, 'index'), options.log));
+      const log = await RecordLog.open(
+        { folder: join(options.folder, 'record'), segmentBytes: options.segmentBytes, log: options.log },
+        (recordId) => opened.checkpointOf(recordId),
+        async (events) => {
+          opened.add(events);
+          await opened.flush();
+        },
+      );
+      return new EventRecord(lock, log, opened);
+    } catch (error) {
+      await index?.close();
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Bytes of appends that wait for the disk; whoever takes requests should hold back when it grows. */
+  get waitingBytes(): number {
+    return this.commit.waitingBytes;
+  }
+
+  /**
+   * Decides at once and calls back when the outcome is durable; appends are decided in the order of the calls. An append that is a
+   * repetition of what the stream holds at `expected` is answered as it was the first time. Rules as in EventStoreDB's `CheckCommit`.
+   */
+  append(stream: string, expected: Expected, events: readonly ProposedEvent[], done: (outcome: AppendOutcome) => void, failed: (error: NotDurable) => void): void {
+    const flying = this.inFlight.get(stream);
+    const head = flying ? flying.head : this.index.head(stream);
+    const failuresBefore = this.failures;
+    const answer = (outcome: AppendOutcome) => {
+      if (this.failures !== failuresBefore) return failed(new NotDurable(new Error('a write that this append depends on has failed')));
+      // What was decided on events that are not durable yet must not be told before they are.
+      if (flying || (outcome.kind === 'appended' && outcome.position !== undefined && outcome.position >= this.log.end)) {
+        this.commit.whenSettled({ onDurable: () => done(outcome), onFailed: failed });
+      } else done(outcome);
+    };
+
+    if (expected === 'any' || expected === 'stream-exists') {
+      if (expected === 'stream-exists' && head < 0 && this.currentHead(`$$${stream}`) < 0) return answer({ kind: 'wrong-expected-version', current: head });
+      const first = events[0] && this.rememberedIn(stream, events[0].id);
+      if (first) {
+        const all = events.map((event) => this.rememberedIn(stream, event.id));
+        const last = all.at(-1);
+        if (last && !all.includes(undefined)) return answer({ kind: 'appended', revision: last.revision, position: last.position });
+        return answer({ kind: 'wrong-expected-version', current: head });
+      }
+    } else {
+      const expectedRevision = expected === 'no-stream' ? -1 : expected;
+      if (expectedRevision > head) return answer({ kind: 'wrong-expected-version', current: head });
+      if (expectedRevision < head) {
+        void this.repetition(stream, expectedRevision, events, flying).then(
+          (last) => answer(last ? { kind: 'appended', ...last } : { kind: 'wrong-expected-version', current: head }),
+          (error: unknown) => failed(error as NotDurable),
+        );
+        return;
+      }
+    }
+    if (events.length === 0) return answer({ kind: 'appended', revision: head, position: undefined });
+    this.add(stream, head, events, flying, done, failed);
+  }
+
+  /** Last revision of a stream as readers see it, -1 when it does not exist. */
+  head(stream: string): number {
+    return this.index.head(stream);
+  }
+
+  /** Events of a stream, `from` to `to` inclusive, both existing. */
+  async readRevisions(stream: string, from: number, to: number): Promise<StoredEvent[]> {
+    const positions = this.index.positions(stream, from, to);
+    const events: StoredEvent[] = [];
+    let nearby: StoredEvent[] = [];
+    let cursor = 0;
+    for (const [index, position] of positions.entries()) {
+      let event: StoredEvent | undefined;
+      while (cursor < nearby.length && nearby[cursor]!.position < position) cursor += 1;
+      if (nearby[cursor]?.position === position) event = nearby[cursor];
+      else {
+        // Events of one stream often lie close together; then one read brings many.
+        const next = positions[index + 1];
+        if (next !== undefined && next - position < 16_384) {
+          nearby = await this.log.readForwards(position, 131_072);
+          cursor = 0;
+          event = nearby[0];
+        } else event = await this.log.readAt(position);
+      }
+      if (!event || event.revision !== from + index || event.stream !== stream) throw new CorruptRecord(`The index has another event than revision ${from + index} of ${stream}; remove the folder \`index\` and it is made anew from the record`);
+      events.push(event);
+    }
+    return events;
+  }
+
+  /** Calls `wake` once, when there are events behind `position`. Returns how to give up waiting. */
+  onceBehind(position: number, wake: () => void): () => void {
+    if (this.log.end > position) {
+      queueMicrotask(wake);
+      return () => undefined;
+    }
+    this.allWaiters.add(wake);
+    return () => this.allWaiters.delete(wake);
+  }
+
+  /** Calls `wake` once, when the stream has a revision behind `revision`. */
+  onceBehindRevision(stream: string, revision: number, wake: () => void): () => void {
+    if (this.index.head(stream) > revision) {
+      queueMicrotask(wake);
+      return () => undefined;
+    }
+    const waiters = this.streamWaiters.get(stream) ?? new Set();
+    this.streamWaiters.set(stream, waiters.add(wake));
+    return () => {
+      waiters.delete(wake);
+      if (waiters.size === 0 && this.streamWaiters.get(stream) === waiters) this.streamWaiters.delete(stream);
+    };
+  }
+
+  /** Calls back once, after the flush that is running or comes next. */
+  onceSettled(wake: () => void): void {
+    this.settleWaiters.push(wake);
+  }
+
+  async close(): Promise<void> {
+    await this.commit.idle();
+    await this.index.close();
+    this.log.close();
+    this.lock.release();
+  }
+
+  private add(stream: string, head: number, events: readonly ProposedEvent[], known: InFlight | undefined, done: (outcome: AppendOutcome) => void, failed: (error: NotDurable) => void): void {
+    this.createdMs = Math.max(this.createdMs, Date.now());
+    const flying = known ?? { head, appends: 0, events: [] };
+    if (!known) this.inFlight.set(stream, flying);
+    flying.appends += 1;
+    const positions = this.commit.add(stream, head + 1, events, this.createdMs, {
+      onDurable: () => {
+        flying.appends -= 1;
+        flying.events.splice(0, events.length);
+        if (flying.appends === 0 && this.inFlight.get(stream) === flying) this.inFlight.delete(stream);
+        done({ kind: 'appended', revision: head + events.length, position: positions.at(-1)! });
+      },
+      onFailed: failed,
+    });
+    for (const [index, event] of events.entries()) {
+      const revision = head + 1 + index;
+      const position = positions[index]!;
+      flying.events.push({ revision, id: event.id, position });
+      this.remembered.set(event.id, { stream, revision, position });
+    }
+    flying.head = head + events.length;
+    while (this.remembered.size > REMEMBERED_IDS) this.remembered.delete(this.remembered.keys().next().value!);
+  }
+
+  /** Whether `events` are what the stream holds behind `expected`; then the place of the last of them. */
+  private async repetition(stream: string, expected: number, events: readonly ProposedEvent[], flying: InFlight | undefined): Promise<{ revision: number; position: number } | undefined> {
+    if (events.length === 0) return undefined;
+    let place: { revision: number; position: number } | undefined;
+    for (const [index, event] of events.entries()) {
+      const revision = expected + 1 + index;
+      const held = flying?.events.find((candidate) => candidate.revision === revision) ?? (await this.durableAt(stream, revision));
+      if (held?.id !== event.id) return undefined;
+      place = { revision, position: held.position };
+    }
+    return place;
+  }
+
+  private async durableAt(stream: string, revision: number): Promise<StoredEvent | undefined> {
+    return revision <= this.index.head(stream) ? (await this.readRevisions(stream, revision, revision))[0] : undefined;
+  }
+
+  private rememberedIn(stream: string, id: string): Remembered | undefined {
+    const found = this.remembered.get(id);
+    return found?.stream === stream ? found : undefined;
+  }
+
+  private currentHead(stream: string): number {
+    return this.inFlight.get(stream)?.head ?? this.index.head(stream);
+  }
+
+  private becameDurable(events: StoredEvent[]): void {
+    this.index.add(events);
+    const waiters = this.allWaiters;
+    if (waiters.size > 0) {
+      this.allWaiters = new Set();
+      for (const wake of waiters) wake();
+    }
+    if (this.streamWaiters.size > 0) {
+      for (const event of events) {
+        const stream = event.stream;
+        const waiting = this.streamWaiters.get(stream);
+        if (!waiting) continue;
+        this.streamWaiters.delete(stream);
+        for (const wake of waiting) wake();
+      }
+    }
+    this.wakeSettled();
+  }
+
+  private wakeSettled(): void {
+    const waiters = this.settleWaiters;
+    if (waiters.length === 0) return;
+    this.settleWaiters = [];
+    for (const wake of waiters) setImmediate(wake);
+  }
+}

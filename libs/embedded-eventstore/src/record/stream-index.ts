@@ -1,0 +1,200 @@
+import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { CorruptRecord } from './faults.js';
+import type { Checkpoint } from './record-log.js';
+import type { StoredEvent } from './stored-event.js';
+
+const FLUSH_EVENTS = 2000;
+const FLUSH_MS = 100;
+const CHECKPOINT_KEY = Buffer.from('checkpoint');
+const NUMBER_BYTES = 6;
+
+/** The events of one stream that LMDB does not have yet: their positions from revision `first` on. */
+interface Tail {
+  readonly first: number;
+  readonly positions: number[];
+}
+
+/**
+ * Where the events of each stream lie in the record. Kept in LMDB, which is written in the background: what is not there yet is in
+ * memory, and after a crash comes again from the record, which is read from the checkpoint on. Nothing here is the only copy of
+ * anything. Streams are keyed by a hash of their names, so names may have any length.
+ */
+export class StreamIndex {
+  private unwritten = new Map<string, Tail>();
+  private writing = new Map<string, Tail>();
+  private unwrittenEvents = 0;
+  private latest: Checkpoint;
+  private flushing: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  private constructor(
+    private readonly root: RootDatabase<Buffer, Buffer>,
+    private readonly heads: Database<Buffer, Buffer>,
+    private readonly positionsByRevision: Database<Buffer, Buffer>,
+    private readonly log: (message: string) => void,
+    private recordId: string,
+    checkpoint: Checkpoint,
+    private eventCount: number,
+  ) {
+    this.latest = checkpoint;
+  }
+
+  static open(folder: string, log: (message: string) => void): StreamIndex {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+    const root = open<Buffer, Buffer>({ path: join(folder, 'streams.mdb'), maxDbs: 4, ...binary });
+    const heads = root.openDB<Buffer, Buffer>({ name: 'heads', ...binary });
+    const positions = root.openDB<Buffer, Buffer>({ name: 'positions', ...binary });
+    const stored = root.get(CHECKPOINT_KEY);
+    const known = stored ? (JSON.parse(stored.toString()) as Checkpoint & { recordId: string; events: number }) : undefined;
+    return new StreamIndex(root, heads, positions, log, known?.recordId ?? '', known ?? { position: 0, lastEventLength: 0, createdMs: 0 }, known?.events ?? 0);
+  }
+
+  /** What of this record is indexed. Throws CorruptRecord when the index is that of another record. */
+  checkpointOf(recordId: Buffer): Checkpoint {
+    const id = recordId.toString('hex');
+    if (this.recordId !== '' && this.recordId !== id) throw new CorruptRecord('The index belongs to another record; remove the folder `index` and it is made anew from the record');
+    this.recordId = id;
+    return this.latest;
+  }
+
+  /** Events in the record. */
+  get size(): number {
+    return this.eventCount;
+  }
+
+  /** Takes in events that have become durable, in order. */
+  add(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      const stream = event.stream;
+      const tail = this.unwritten.get(stream);
+      if (tail) tail.positions.push(event.position);
+      else this.unwritten.set(stream, { first: event.revision, positions: [event.position] });
+    }
+    const last = events.at(-1)!;
+    this.unwrittenEvents += events.length;
+    this.eventCount += events.length;
+    this.latest = { position: last.end, lastEventLength: last.length, createdMs: last.createdMs };
+    if (this.unwrittenEvents >= FLUSH_EVENTS) void this.flush();
+    else this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+  }
+
+  /** The last revision of a stream, -1 when it does not exist. */
+  head(stream: string): number {
+    const tail = this.unwritten.get(stream) ?? this.writing.get(stream);
+    if (tail) return tail.first + tail.positions.length - 1;
+    const key = streamKey(stream);
+    const value = this.heads.getBinaryFast(key);
+    return value ? decodeNumber(key, value) : -1;
+  }
+
+  /** Positions of the revisions `from` to `to`, both inclusive and both existing. */
+  positions(stream: string, from: number, to: number): number[] {
+    const unwritten = this.unwritten.get(stream);
+    const writing = this.writing.get(stream);
+    const writtenEnd = (writing ?? unwritten)?.first ?? Number.MAX_SAFE_INTEGER;
+    const found: number[] = [];
+    if (from < writtenEnd) {
+      const key = streamKey(stream);
+      const range = this.positionsByRevision.getRange({ start: revisionKey(key, from), end: revisionKey(key, Math.min(to + 1, writtenEnd)) });
+      for (const { key: found_, value } of range) found.push(decodeNumber(found_, value));
+    }
+    for (const tail of [writing, unwritten]) {
+      if (!tail) continue;
+      const first = Math.max(from, tail.first) - tail.first;
+      for (let index = first; index < tail.positions.length && tail.first + index <= to; index += 1) found.push(tail.positions[index]!);
+    }
+    if (found.length !== to - from + 1) throw new CorruptRecord(`The index knows ${found.length} of ${to - from + 1} events of a stream; remove the folder \`index\` and it is made anew from the record`);
+    return found;
+  }
+
+  /** Writes what has been taken in; resolves when it is in LMDB. */
+  async flush(): Promise<void> {
+    while (this.flushing) await this.flushing;
+    if (this.unwrittenEvents === 0 || this.closed) return;
+    this.flushing = this.write().finally(() => {
+      this.flushing = undefined;
+      if (this.unwrittenEvents >= FLUSH_EVENTS) void this.flush();
+    });
+    await this.flushing;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.flushing;
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.root.close();
+  }
+
+  private async write(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    // A failed write keeps its events in `writing`; they go before the new ones.
+    this.writing = this.writing.size === 0 ? this.unwritten : merge(this.writing, this.unwritten);
+    const written = this.writing;
+    this.unwritten = new Map();
+    this.unwrittenEvents = 0;
+    const checkpoint = Buffer.from(JSON.stringify({ ...this.latest, recordId: this.recordId, events: this.eventCount }));
+    try {
+      await this.root.batch(() => {
+        for (const [stream, tail] of written) {
+          const key = streamKey(stream);
+          for (const [index, position] of tail.positions.entries()) {
+            const revision = revisionKey(key, tail.first + index);
+            void this.positionsByRevision.put(revision, encodeNumber(revision, position));
+          }
+          void this.heads.put(key, encodeNumber(key, tail.first + tail.positions.length - 1));
+        }
+        void this.root.put(CHECKPOINT_KEY, checkpoint);
+      });
+      this.writing = new Map();
+    } catch (error) {
+      this.log(`The index could not be written and is tried again: ${(error as Error).message}`);
+      this.timer ??= setTimeout(() => {
+        this.unwrittenEvents ||= 1;
+        void this.flush();
+      }, 1000).unref();
+    }
+  }
+}
+
+function merge(older: Map<string, Tail>, newer: Map<string, Tail>): Map<string, Tail> {
+  for (const [stream, tail] of newer) {
+    const before = older.get(stream);
+    if (before) before.positions.push(...tail.positions);
+    else older.set(stream, tail);
+  }
+  return older;
+}
+
+function streamKey(stream: string): Buffer {
+  return hash('sha256', stream, 'buffer').subarray(0, 16);
+}
+
+function revisionKey(stream: Buffer, revision: number): Buffer {
+  const key = Buffer.allocUnsafe(16 + NUMBER_BYTES);
+  stream.copy(key);
+  key.writeUIntBE(Math.min(revision, 2 ** 48 - 1), 16, NUMBER_BYTES);
+  return key;
+}
+
+/** A number with a checksum over it and its key, so that LMDB's pages cannot rot unseen. */
+function encodeNumber(key: Buffer, value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(NUMBER_BYTES + 4);
+  bytes.writeUIntBE(value, 0, NUMBER_BYTES);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, NUMBER_BYTES), crc32(key)), NUMBER_BYTES);
+  return bytes;
+}
+
+function decodeNumber(key: Buffer, bytes: Buffer): number {
+  if (bytes.length !== NUMBER_BYTES + 4 || crc32(bytes.subarray(0, NUMBER_BYTES), crc32(key)) !== bytes.readUInt32BE(NUMBER_BYTES)) {
+    throw new CorruptRecord('An entry of the index is damaged; remove the folder `index` and it is made anew from the record');
+  }
+  return bytes.readUIntBE(0, NUMBER_BYTES);
+}
