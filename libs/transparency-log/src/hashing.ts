@@ -9,7 +9,8 @@ export const HASH_BYTES = 32;
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array(0));
 
 export function sha256(bytes: Uint8Array | string): Buffer {
-  return hash('sha256', bytes, 'buffer');
+  // By way of a string: Node takes more than twice as long to make a buffer of its own for every digest.
+  return Buffer.from(hash('sha256', bytes, 'binary'), 'binary');
 }
 
 /** RFC 6962 section 2.1: SHA-256(0x00 || entry). */
