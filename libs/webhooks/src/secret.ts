@@ -53,12 +53,12 @@ export function generateSigningKeyPair(): { privateKey: string; publicKey: strin
 }
 
 /**
- * What the record may hold of a secret: SHA-256 in hex over its key bytes. The two halves of an ed25519 pair have one fingerprint.
- * Secrets are random and long, so the fingerprint gives nothing away.
+ * What the record may hold of a secret: the first 16 hex characters of the SHA-256 of its key bytes. The two halves of an ed25519 pair
+ * have one fingerprint. Secrets are random and long, so the fingerprint gives nothing away.
  */
 export function secretFingerprint(secret: string): string {
   const parsed = parseSecret(secret);
-  return createHash('sha256').update(parsed.scheme === 'v1' ? parsed.key : rawPublicKey(parsed.key)).digest('hex');
+  return createHash('sha256').update(parsed.scheme === 'v1' ? parsed.key : rawPublicKey(parsed.key)).digest('hex').slice(0, 16);
 }
 
 function rawPublicKey(key: KeyObject): Buffer {

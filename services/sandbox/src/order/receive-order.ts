@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { DomainError } from '@sejam/event-sourcing';
+import { RequestRefused, type RequestWithRawBody } from '@sejam/service-host';
+import { verify } from '@sejam/webhooks';
+import type { FastifyReply } from 'fastify';
+import type { Credentials } from '../credentials.js';
+import type { Reception } from '../script/behaviour.js';
+import { CREDENTIALS, SETTINGS, type Settings } from '../tokens.js';
+import { Inbox } from './inbox.js';
+import { isPlatform, readMessage } from './order.js';
+
+/** The address a platform registers as its endpoint: verify, store, answer 2xx, and only then act. */
+@Controller()
+export class ReceiveOrder {
+  constructor(
+    @Inject(CREDENTIALS) private readonly credentials: Credentials,
+    @Inject(SETTINGS) private readonly settings: Settings,
+    @Inject(Inbox) private readonly inbox: Inbox,
+  ) {}
+
+  @Post('/platforms/:platform/orders')
+  @HttpCode(200)
+  async receive(@Param('platform') platform: string, @Req() request: RequestWithRawBody, @Res({ passthrough: true }) reply: FastifyReply) {
+    if (!isPlatform(platform)) throw new DomainError('platform.unknown', 'not-found', 'There is no such platform');
+
+    // Over the bytes as they came, before anything is believed of what they say.
+    const verdict = verify({
+      headers: request.headers,
+      body: request.rawBody ?? '',
+      secrets: [{ keyId: 'orders', secret: this.credentials.of[platform].ordersSecret }],
+      now: new Date(),
+    });
+    if (!verdict.valid) throw new RequestRefused(401, 'webhook.signature-invalid', `This is not from the clearing house: ${verdict.detail}`);
+    const message = readMessage(request.body);
+    if (!message) throw new DomainError('webhook.malformed', 'invalid', 'The body is no message of the contract');
+
+    const reception = this.inbox.meet(platform, verdict.webhookId, message);
+    if (reception && !succeeds(reception)) return this.#fail(reception, request, reply);
+
+    // The same webhook-id comes again whenever our 2xx was lost: it must not be done twice.
+    await this.inbox.receive({ platform, webhookId: verdict.webhookId, message, body: (request.rawBody as Buffer).toString('utf8'), via: 'webhook' });
+    await this.#wait(reception);
+    if (reception?.status !== undefined) void reply.status(reception.status);
+    return { received: verdict.webhookId };
+  }
+
+  /** What the script wants to see fail, fails here and is not stored. */
+  async #fail(reception: Reception, request: RequestWithRawBody, reply: FastifyReply) {
+    await this.#wait(reception);
+    if (reception.hang) await once(request.raw.socket, 'close', { signal: this.settings.closing }).catch(() => {});
+    if (reception.hang || reception.reset) {
+      request.raw.socket.destroy();
+      return undefined;
+    }
+    void reply.status(reception.status ?? 500);
+    if (reception.retryAfterSeconds !== undefined) void reply.header('retry-after', String(reception.retryAfterSeconds));
+    return { failed: 'because the script says so' };
+  }
+
+  async #wait(reception: Reception | undefined): Promise<void> {
+    const waitMs = ((reception?.delaySeconds ?? 0) * 1000) / this.settings.speed;
+    if (waitMs > 0) await delay(waitMs, undefined, { signal: this.settings.closing }).catch(() => {});
+  }
+}
+
+function succeeds({ status = 200, hang, reset }: Reception): boolean {
+  return !hang && !reset && status >= 200 && status < 300;
+}

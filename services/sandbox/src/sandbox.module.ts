@@ -1,0 +1,63 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { AccessRow, Logger } from '@sejam/service-host';
+import { Outbox } from './answer/outbox.js';
+import type { Credentials } from './credentials.js';
+import type { Journal } from './journal.js';
+import { Inbox } from './order/inbox.js';
+import { ListOrders } from './order/list-orders.js';
+import { ReadFeed } from './order/read-feed.js';
+import { ReceiveOrder } from './order/receive-order.js';
+import { Direction } from './script/direction.js';
+import { EditScript } from './script/edit-script.js';
+import type { Script } from './script/script.js';
+import { CREDENTIALS, JOURNAL, LOG, SETTINGS, type Settings } from './tokens.js';
+
+export interface SandboxParts {
+  readonly credentials: Credentials;
+  readonly settings: Settings;
+  readonly script: Script;
+  readonly journal: Journal;
+  readonly log: Logger;
+}
+
+/** Orders prove themselves by their signature; the rest is for whoever runs the sandbox, on an address only they can reach. */
+export const access: readonly AccessRow[] = [
+  { method: 'POST', path: '/platforms/:platform/orders', roles: 'signature' },
+  { method: 'GET', path: '/orders', roles: 'public' },
+  { method: 'GET', path: '/answers', roles: 'public' },
+  { method: 'GET', path: '/script', roles: 'public' },
+  { method: 'PUT', path: '/script', roles: 'public' },
+  { method: 'GET', path: '/behaviours', roles: 'public' },
+];
+
+@Module({})
+export class SandboxModule {
+  static with({ credentials, settings, script, journal, log }: SandboxParts): DynamicModule {
+    return {
+      module: SandboxModule,
+      controllers: [ReceiveOrder, ListOrders, EditScript],
+      providers: [
+        { provide: CREDENTIALS, useValue: credentials },
+        { provide: SETTINGS, useValue: settings },
+        { provide: JOURNAL, useValue: journal },
+        { provide: LOG, useValue: log },
+        { provide: Direction, useValue: new Direction(script) },
+        Outbox,
+        Inbox,
+        ReadFeed,
+        {
+          provide: 'resumed',
+          inject: [JOURNAL, Outbox, Inbox, ReadFeed],
+          // Before the first request is taken: what was received earlier is still to be answered.
+          useFactory: async (kept: Journal, outbox: Outbox, inbox: Inbox, feed: ReadFeed) => {
+            const entries = await kept.read();
+            outbox.resume(entries);
+            inbox.resume(entries);
+            feed.start();
+            return true;
+          },
+        },
+      ],
+    };
+  }
+}
