@@ -1,1 +1,2 @@
-export {};
+export { connectEventStore, type EventStoreOptions } from './connect-event-store.js';
+export type { Upcast } from './event-codec.js';

@@ -1,0 +1,142 @@
+import type streams from '@eventstore/db-client/generated/streams_pb.js';
+import type { Position, StoredEvent, SubscribeOptions, Subscription } from '@sejam/event-sourcing';
+import { arrivals, type Arrivals } from './arrivals.js';
+import { abandon, type Connection } from './connection.js';
+import { fromRecorded, isAfter, type Upcast } from './event-codec.js';
+import { subscriptionRequest } from './reads.js';
+
+export interface SubscriptionContext {
+  readonly connection: Connection;
+  readonly upcast: Upcast;
+  /** The longest wait of a server to confirm a subscription. */
+  readonly confirmWithinMs: number;
+  readonly backOff: { readonly firstMs: number; readonly mostMs: number };
+  /** Told of each fault; the subscription goes on. */
+  warn(details: { readonly subscription: string; readonly error: unknown; readonly retryInMs: number }, message: string): void;
+}
+
+/**
+ * Follows the record for ever: when the call fails or ends, it subscribes again after what was handled last; when handling fails, the
+ * same events come again. The call is read only as fast as events are handled.
+ *
+ * What was handled last is the position of an event, both numbers of it. A checkpoint of the server, which stands for events that the
+ * filter leaves out, is trusted only once a later one has come, since servers have sent checkpoints for events still on their way.
+ */
+export function follow(options: SubscribeOptions, context: SubscriptionContext): Subscription {
+  const { name, prefixes, batchMax = 500 } = options;
+  const { connection, upcast, confirmWithinMs, backOff, warn } = context;
+  let handled = options.after;
+  let caughtUp = false;
+  let connected = false;
+  let stopping = false;
+  const interrupts = new Set<() => void>();
+
+  const running = (async () => {
+    for (let faults = 0; !stopping; ) {
+      try {
+        await followCall(() => {
+          faults = 0;
+        });
+      } catch (error) {
+        connected = false;
+        caughtUp = false;
+        faults += 1;
+        await pauseAfter(error, faults, 'The subscription was lost');
+      }
+    }
+  })();
+
+  return {
+    async stop() {
+      stopping = true;
+      for (const interrupt of interrupts) interrupt();
+      await running;
+    },
+    status: () => ({ ...(handled === undefined ? {} : { after: handled }), caughtUp, connected }),
+  };
+
+  async function followCall(onConfirmed: () => void): Promise<void> {
+    const call = await connection.open('subscribe', (client, metadata, callOptions) =>
+      client.read(subscriptionRequest(prefixes, handled), metadata, callOptions),
+    );
+    const arrived = arrivals<streams.ReadResp>(call, batchMax);
+    const interrupt = (): void => arrived.interrupt();
+    interrupts.add(interrupt);
+    try {
+      let checkpoint: Position | undefined;
+      let live = false;
+      let told = false;
+      while (!stopping) {
+        const responses = arrived.take(batchMax);
+        if (responses.length === 0) {
+          const end = arrived.ending();
+          if (end !== undefined) throw end.error ?? new Error('The server ended the subscription');
+          caughtUp = live;
+          if (live && !told) tellCaughtUp();
+          told ||= live;
+          if (!(await arrived.change(connected ? undefined : confirmWithinMs))) throw new Error(`Not confirmed within ${confirmWithinMs} ms`);
+          continue;
+        }
+        let passed: Position | undefined;
+        const events: StoredEvent[] = [];
+        for (const response of responses) {
+          const recorded = response.getEvent()?.getEvent();
+          const at = response.getCheckpoint();
+          if (recorded !== undefined) {
+            events.push(upcast(fromRecorded(recorded)));
+          } else if (at !== undefined) {
+            passed = checkpoint;
+            checkpoint = { commit: at.getCommitPosition(), prepare: at.getPreparePosition() };
+          } else if (response.hasConfirmation()) {
+            connected = true;
+            onConfirmed();
+          }
+          live = (live || response.hasCaughtUp()) && !response.hasFellBehind();
+        }
+        if (events.length > 0) caughtUp = false;
+        await deliver(events, passed);
+      }
+    } finally {
+      interrupts.delete(interrupt);
+      abandon(call);
+    }
+  }
+
+  async function deliver(events: readonly StoredEvent[], passed: Position | undefined): Promise<void> {
+    const last = events.at(-1)?.position;
+    const reached = last === undefined || (passed !== undefined && isAfter(passed, last)) ? passed : last;
+    if (reached === undefined || (events.length === 0 && handled !== undefined && !isAfter(reached, handled))) return;
+    for (let faults = 1; !stopping; faults += 1) {
+      try {
+        await options.handle(events, reached);
+        handled = reached;
+        return;
+      } catch (error) {
+        await pauseAfter(error, faults, 'Events could not be handled');
+      }
+    }
+  }
+
+  function tellCaughtUp(): void {
+    try {
+      options.onCaughtUp?.();
+    } catch (error) {
+      warn({ subscription: name, error, retryInMs: 0 }, 'What follows on having caught up failed');
+    }
+  }
+
+  async function pauseAfter(error: unknown, faults: number, message: string): Promise<void> {
+    if (stopping) return;
+    const retryInMs = Math.round(Math.min(backOff.mostMs, backOff.firstMs * 2 ** (faults - 1)) * (0.75 + Math.random() / 2));
+    warn({ subscription: name, error, retryInMs }, message);
+    await new Promise<void>((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        interrupts.delete(over);
+        resolve();
+      };
+      const timer = setTimeout(over, retryInMs);
+      interrupts.add(over);
+    });
+  }
+}
