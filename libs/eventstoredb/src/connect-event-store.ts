@@ -17,7 +17,7 @@ export interface EventStoreOptions {
   readonly backOff?: { readonly firstMs: number; readonly mostMs: number };
   readonly upcast?: Upcast;
   /** For faults that are overcome, such as pino's. */
-  readonly logger?: { warn(details: object, message: string): void };
+  readonly logger?: { warn(details: { readonly error: unknown }, message: string): void };
 }
 
 /**
@@ -69,6 +69,6 @@ export function connectEventStore(url: string, options: EventStoreOptions = {}):
   };
 }
 
-function logLine(details: object, message: string): void {
-  console.warn(message, details);
+function logLine({ error, ...details }: { readonly error: unknown }, message: string): void {
+  console.warn(`${message}: ${error instanceof Error ? error.message : String(error)} ${JSON.stringify(details)}`);
 }

@@ -227,7 +227,7 @@ describe('a subscription to a server that fails', () => {
     const warnings: { retryInMs: number }[] = [];
     const { store } = await serve(
       { read: (_, call) => call.emit('error', { code: status.INTERNAL, details: 'broken' }) },
-      { backOff: { firstMs: 10, mostMs: 40 }, logger: { warn: (details) => warnings.push(details as { retryInMs: number }) } },
+      { backOff: { firstMs: 10, mostMs: 40 }, logger: { warn: (details) => warnings.push(details as never) } },
     );
     const { subscription } = subscribeTo(store);
     await until(() => warnings.length >= 4);

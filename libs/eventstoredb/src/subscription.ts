@@ -51,6 +51,7 @@ export function follow(options: SubscribeOptions, context: SubscriptionContext):
       stopping = true;
       for (const interrupt of interrupts) interrupt();
       await running;
+      connected = false;
     },
     status: () => ({ ...(handled === undefined ? {} : { after: handled }), caughtUp, connected }),
   };
