@@ -9,6 +9,11 @@ import { readKeptCheckpoint } from './bundle/kept-checkpoint.js';
 import { verifyBundle } from './bundle/verify-bundle.js';
 import { printDiff, printVerify } from './command-line/print-verify.js';
 import { progressOf } from './command-line/progress.js';
+import { printBoard, printTakedown, printVerdicts } from './command-line/print-verdicts.js';
+import { boardAsOf } from './replay/board.js';
+import { readStreams } from './replay/read-streams.js';
+import { takedownAsOf } from './replay/takedown-state.js';
+import { recomputeVerdicts } from './verdict/recompute-verdicts.js';
 import { createWitnessServer } from './witness/witness-server.js';
 
 const USAGE = `sejam-audit: check the record of a clearing house without trusting it
@@ -17,6 +22,10 @@ const USAGE = `sejam-audit: check the record of a clearing house without trustin
   verify  <folder> [--checkpoint <file>]... [--key <vkey>] [--policy <file>]
                                                             recompute everything; --checkpoint: one that somebody else kept
                                                             (a note, a .tlog-proof, or the value of a Sejam-Checkpoint header)
+  recompute <folder>                                        derive every clock's verdict from reports and takedowns alone,
+                                                            and compare with what was recorded
+  replay  <folder> --at <time> [--takedown <id>] [--platform <id>]
+                                                            what the record said at a moment: the board, or one takedown
   diff    <folder> <folder>                                 compare two bundles, event by event
   witness --state <file> --secret <file> --name <name> --log <vkey>... [--port <n>] [--host <address>]
                                                             cosign checkpoints (C2SP tlog-witness); makes the secret if there is none
@@ -58,6 +67,34 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => number | Promise<num
     const report = diffBundles(openBundle(one), openBundle(other));
     print(values.json ? json(report) : printDiff(report, [one, other]));
     return report.agree ? 0 : 1;
+  },
+
+  recompute(args) {
+    const { values, positionals } = read(args, OUTPUT, 1);
+    const report = recomputeVerdicts(readStreams(openBundle(positionals[0]!), ['report-', 'takedown-', 'clock-'], progressOf('recompute', values)));
+    print(values.json ? json(report) : printVerdicts(report));
+    return report.holds ? 0 : 1;
+  },
+
+  replay(args) {
+    const { values, positionals } = read(args, { at: { type: 'string' }, takedown: { type: 'string' }, platform: { type: 'string' }, ...OUTPUT }, 1);
+    const given = new Date(required(values.at, '--at'));
+    if (Number.isNaN(given.getTime())) throw new Misuse(`${values.at} is no time; write it as 2024-11-24T09:20:00Z`);
+    const at = given.toISOString();
+    const streams = readStreams(openBundle(positionals[0]!), [`takedown-${values.takedown ?? ''}`], progressOf('replay', values));
+    if (values.takedown === undefined) {
+      const board = boardAsOf(streams, at, values.platform);
+      print(values.json ? json(board) : printBoard(board));
+      return 0;
+    }
+    const stream = `takedown-${values.takedown}`;
+    const state = takedownAsOf(stream, streams.get(stream) ?? [], at);
+    if (state === undefined) {
+      process.stderr.write(`The record knew no takedown ${values.takedown} at ${at}\n`);
+      return 1;
+    }
+    print(values.json ? json(state) : printTakedown(state));
+    return 0;
   },
 
   async witness(args) {

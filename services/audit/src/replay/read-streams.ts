@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { BUNDLE_FILES, readLines, type Bundle } from '../bundle/bundle.js';
+import { parseEventLine } from '../bundle/event-line.js';
+import type { StreamEvent } from '../verdict/stream-event.js';
+
+/** The events of a bundle by stream, for the streams whose names begin with one of `prefixes`. Throws LineMalformed. */
+export function readStreams(bundle: Bundle, prefixes: readonly string[], onProgress: (share: number, events: number) => void = () => {}): Map<string, StreamEvent[]> {
+  const streams = new Map<string, StreamEvent[]>();
+  let count = 0;
+  readLines(join(bundle.folder, BUNDLE_FILES.events), (bytes) => {
+    const { event, metadata } = parseEventLine(bytes);
+    count += 1;
+    if (!prefixes.some((prefix) => event.stream.startsWith(prefix))) return;
+    const read: StreamEvent = {
+      id: event.id, type: event.type, revision: event.revision, at: String(metadata.at),
+      ...(isActor(metadata['by']) ? { by: metadata['by'] } : {}),
+      data: JSON.parse(event.data.toString()) as Record<string, unknown>,
+    };
+    const stream = streams.get(event.stream);
+    if (stream === undefined) streams.set(event.stream, [read]);
+    else stream.push(read);
+  }, (share) => onProgress(share, count));
+  return streams;
+}
+
+function isActor(value: unknown): value is { organisation: string; holder: string } {
+  return typeof value === 'object' && value !== null && 'organisation' in value && 'holder' in value;
+}
