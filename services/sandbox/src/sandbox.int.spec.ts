@@ -118,7 +118,7 @@ describe('the sandbox', () => {
 
   it('turns away what the clearing house did not sign, and remembers nothing of it', async () => {
     await start(all('prompt'));
-    expect(await deliver(orderBody('t1.1'), { secret: secrets.meta.ordersSecret })).toMatchObject({ status: 401, body: expect.stringContaining('webhook.signature-invalid') });
+    expect(await deliver(orderBody('t1.1'), { secret: secrets.meta.ordersSecret })).toMatchObject({ status: 401, body: expect.stringContaining('webhook.not-authentic') });
     expect(await deliver(orderBody('t1.1'), { at: new Date(Date.now() - 400_000) })).toMatchObject({ status: 401 });
     expect(await deliver('{"type":"order.issued"}')).toMatchObject({ status: 422, body: expect.stringContaining('webhook.malformed') });
     expect(await sender.send({ url: `${sandbox.url}/platforms/unknown/orders`, headers: {}, body: '{}' })).toMatchObject({ status: 404 });

@@ -18,6 +18,7 @@ const TIMEOUT_MS = 15_000;
 @Injectable()
 export class ReadFeed implements OnApplicationShutdown {
   readonly #after = new Map<Platform, string>();
+  readonly #failing = new Set<Platform>();
   #running: Promise<void> | undefined;
 
   constructor(
@@ -43,9 +44,14 @@ export class ReadFeed implements OnApplicationShutdown {
     while (!closing.aborted) {
       const readers = platforms.filter((platform) => this.direction.readsFeed(platform));
       await Promise.all(
-        readers.map((platform) => this.#catchUp(platform).catch((error: unknown) => {
-          if (!closing.aborted) this.log.warn({ platform, err: error }, 'The feed could not be read; it is tried again');
-        })),
+        readers.map((platform) => this.#catchUp(platform).then(
+          () => this.#failing.delete(platform),
+          (error: Error) => {
+            // Said once, not at every try.
+            if (!closing.aborted && !this.#failing.has(platform)) this.log.warn({ platform, cause: error.message }, 'The feed cannot be read; it is tried again and again');
+            this.#failing.add(platform);
+          },
+        )),
       );
       await delay(pauseMs, undefined, { signal: closing }).catch(() => {});
     }

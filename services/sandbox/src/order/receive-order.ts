@@ -32,7 +32,7 @@ export class ReceiveOrder {
       secrets: [{ keyId: 'orders', secret: this.credentials.of[platform].ordersSecret }],
       now: new Date(),
     });
-    if (!verdict.valid) throw new RequestRefused(401, 'webhook.signature-invalid', `This is not from the clearing house: ${verdict.detail}`);
+    if (!verdict.valid) throw new RequestRefused(401, 'webhook.not-authentic', `This is not from the clearing house: ${verdict.detail}`);
     const message = readMessage(request.body);
     if (!message) throw new DomainError('webhook.malformed', 'invalid', 'The body is no message of the contract');
 
