@@ -14,7 +14,7 @@ const APPEND_EVENTS = 500;
 interface Carried {
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The value itself when it is no JSON object; the event's data are empty then. */
+  /** The value itself when it is no JSON object, or one in another hand; the event's data are empty then. */
   readonly value?: string;
   readonly position?: Position;
 }
@@ -43,7 +43,7 @@ export function logBus({ store }: { readonly store: EventStore }): Bus {
     kind: 'log',
     async ensureTopics() {}, // a stream begins with its first message
     async publish(topic, messages) {
-      for (const events of chunks(messages.map(toEvent))) await guarded(() => store.append(streamOf(topic), events, 'any'));
+      for (const events of chunks(messages)) await guarded(() => store.append(streamOf(topic), events, 'any'));
     },
     consume(options) {
       const consumption = consume(store, options, closing.signal);
@@ -246,20 +246,22 @@ function toReceived(event: StoredEvent): ReceivedEnvelope {
 
 const withCursor = (event: StoredEvent): ReceivedEnvelope & { cursor: string } => ({ ...toReceived(event), cursor: String(event.revision) });
 
+/** Undefined unless writing the parsed value gives the same text again: what is handed over must be what was published. */
 function jsonObject(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && JSON.stringify(value) === text ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-function* chunks(events: readonly NewEvent[]): Generator<NewEvent[]> {
+function* chunks(messages: readonly Envelope[]): Generator<NewEvent[]> {
   let chunk: NewEvent[] = [];
   let bytes = 0;
-  for (const event of events) {
-    const size = Buffer.byteLength(JSON.stringify(event.data)) + Buffer.byteLength(JSON.stringify(event.metadata)) + 200;
+  for (const message of messages) {
+    const event = toEvent(message);
+    const size = Buffer.byteLength(message.value) + Buffer.byteLength(JSON.stringify(event.metadata)) + 200;
     if (chunk.length > 0 && (bytes + size > APPEND_BYTES || chunk.length === APPEND_EVENTS)) {
       yield chunk;
       [chunk, bytes] = [[], 0];
