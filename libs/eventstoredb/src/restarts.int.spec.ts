@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, afterEach, describe, expect, it } from '@jest/globals';
 import { transactor, type Aggregate, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import { all, event, streamName, until } from '@sejam/event-sourcing/contract';
 import { fakeClock } from '@sejam/event-sourcing/testing';
@@ -37,11 +37,8 @@ describe('the record over restarts of its server', () => {
   afterEach(async () => {
     await store.close();
     await kill(server);
-  }, 30_000);
-
-  afterAll(async () => {
     await rm(dataFolder, { recursive: true, force: true });
-  });
+  }, 30_000);
 
   it('follows on after the server was killed, each event once and in order', async () => {
     const prefix = streamName('killed');
