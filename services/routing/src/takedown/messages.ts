@@ -20,7 +20,7 @@ type Place = Pick<DecisionContext, 'at' | 'idOf' | 'revisionOf'>;
  * Gives each event that sends something to the platform its exact body, written once and never changed; for a platform without an
  * endpoint the delivery by feed follows in the same append.
  */
-export function addressed(state: Takedown, events: readonly TakedownEvent[], place: Place, recipient: Recipient): Decided<TakedownEvent>[] {
+export function addressed(state: Takedown, events: readonly Decided<TakedownEvent>[], place: Place, recipient: Recipient): Decided<TakedownEvent>[] {
   const decided: Decided<TakedownEvent>[] = [];
   let now = state;
   const append = (event: Decided<TakedownEvent>): void => {
@@ -36,7 +36,7 @@ export function addressed(state: Takedown, events: readonly TakedownEvent[], pla
       append(event);
       continue;
     }
-    append({ ...event, metadata: { message } });
+    append({ ...event, metadata: { ...event.metadata, message } });
     if (recipient.hasEndpoint || !('orderId' in event.data)) continue;
     const { orderId } = event.data;
     const webhookId = place.idOf(index);
@@ -46,10 +46,10 @@ export function addressed(state: Takedown, events: readonly TakedownEvent[], pla
   return decided;
 }
 
-function asRecorded(event: TakedownEvent, index: number, { at, idOf, revisionOf }: Place): RecordedEvent<TakedownEvent> {
+function asRecorded(event: Decided<TakedownEvent>, index: number, { at, idOf, revisionOf }: Place): RecordedEvent<TakedownEvent> {
   const by = { organisation: 'sejam', holder: 'system:routing' };
   const metadata = { at: at.toISOString(), by, causationId: '', correlationId: '' };
-  return { ...event, id: idOf(index), stream: '', revision: revisionOf(index), metadata };
+  return { ...event, id: idOf(index), stream: '', revision: revisionOf(index), metadata: { ...event.metadata, ...metadata } };
 }
 
 interface Writing {

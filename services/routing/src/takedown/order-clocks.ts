@@ -8,6 +8,25 @@ export interface OrderClock {
   readonly met: boolean;
 }
 
+export interface NamedClock extends OrderClock {
+  readonly clock: Clock;
+  readonly run: number;
+}
+
+/** Every clock of an order that has started, in the order in which they start. */
+export function clocksOf(order: Order): readonly NamedClock[] {
+  const named = [['dispatch', 1], ['acknowledgement', 1], ['resolution', 1], ['ruling', 1], ['resolution', 2]] as const;
+  return named.flatMap(([clock, run]) => {
+    const state = clockOf(order, clock, run);
+    return state === undefined ? [] : [{ clock, run, ...state }];
+  });
+}
+
+/** Those that nothing has met, also when their due time is over. */
+export function runningClocks(order: Order): readonly NamedClock[] {
+  return clocksOf(order).filter(({ met }) => !met);
+}
+
 /** The clock of an order as its stream tells it now; undefined while it has not started. */
 export function clockOf(order: Order, clock: Clock, run: number): OrderClock | undefined {
   const from = order.trail.findIndex((fact) => starts(fact, order, clock, run));

@@ -210,6 +210,7 @@ export interface Order {
   readonly question?: string;
   readonly clarification?: { readonly answer: string; readonly eventId: string };
   readonly withdrawal?: { readonly cause: 'issuer' | 'reports_withdrawn' | 'objection_upheld' | 'merged'; readonly eventId: string };
+  readonly verification: Verification;
   readonly observation?: { readonly type: Observation; readonly seenBy: string; readonly note?: string; readonly eventId: string };
   /** Clocks warned of, as `<clock>/<run>`. */
   readonly warned: readonly string[];
@@ -217,6 +218,9 @@ export interface Order {
   /** Highest level carried out: 1 is the reminder. */
   readonly escalation: number;
 }
+
+/** Claimed is not verified: what the platform says, and then what officers and partners saw. */
+export type Verification = 'none' | 'claimed' | 'verified' | 'still_online' | 'reappeared';
 
 export type Observation = 'RemovalVerified' | 'ContentStillOnline' | 'ContentReappeared';
 
@@ -251,6 +255,8 @@ export interface KnownTakedown {
   readonly category: string;
   readonly provisional: boolean;
   readonly openedAt: string;
+  /** Organisations whose reports joined, also if they have left. */
+  readonly reporters: readonly string[];
   /** Standing ones, in the order of joining. */
   readonly reports: readonly StandingReport[];
   /** Reports that left, also before they were seen to join. */
@@ -262,7 +268,7 @@ export interface KnownTakedown {
   readonly proposals: readonly Proposal[];
   /** Ids of the messages known to have reached the platform. */
   readonly noticed: readonly string[];
-  readonly identified?: { readonly contentKey: string; readonly takedownId: string };
+  readonly identified?: { readonly takedownId: string; readonly contentKey: string; readonly canonicalUrl: string; readonly platform: string; readonly product: string };
   readonly merged?: { readonly into: string; readonly eventId: string; readonly at: string; readonly reports: readonly StandingReport[] };
 }
 
@@ -287,7 +293,7 @@ export const takedown: Aggregate<Takedown, TakedownEvent> = {
 };
 
 function opened(data: Extract<TakedownEvent, { type: 'TakedownOpened' }>['data'], at: string): KnownTakedown {
-  return { ...data, status: 'awaiting_delivery', openedAt: at, reports: [], left: [], holders: [], orders: [], proposals: [], noticed: [] };
+  return { ...data, status: 'awaiting_delivery', openedAt: at, reporters: [], reports: [], left: [], holders: [], orders: [], proposals: [], noticed: [] };
 }
 
 function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>): KnownTakedown {
@@ -296,8 +302,13 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
     case 'TakedownOpened':
       return state;
     case 'ReportJoined': {
-      const { submittedByHolder, approvedByHolder } = event.data;
-      return { ...state, reports: [...state.reports, event.data], holders: [...state.holders, submittedByHolder, approvedByHolder] };
+      const { reportedBy, submittedByHolder, approvedByHolder } = event.data;
+      return {
+        ...state,
+        reports: [...state.reports, event.data],
+        reporters: [...new Set([...state.reporters, reportedBy])],
+        holders: [...new Set([...state.holders, submittedByHolder, approvedByHolder])],
+      };
     }
     case 'ReportLeft':
       return {
@@ -309,7 +320,7 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
       const { orderId, round, requestedAction, reasons, decidedBy, test, terms } = event.data;
       const order: Order = {
         orderId, round, requestedAction, reasons, decidedBy, test, terms, issuedAt: at, status: 'awaiting_delivery', trail: [event],
-        delivered: false, deemed: false, platformFailures: [], failedAttempts: [], actioned: false, warned: [], passed: [], escalation: 0,
+        delivered: false, deemed: false, platformFailures: [], failedAttempts: [], actioned: false, verification: 'none', warned: [], passed: [], escalation: 0,
       };
       return { ...state, orders: [...state.orders, order] };
     }
@@ -336,7 +347,7 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
         status: order.status === 'clarification_requested' ? 'acknowledged' : order.status,
       }));
     case 'ContentActioned':
-      return withOrder(state, event, (order) => ({ ...order, actioned: true, status: risen(order, 'actioned') }));
+      return withOrder(state, event, (order) => ({ ...order, actioned: true, verification: 'claimed', status: risen(order, 'actioned') }));
     case 'OrderRefused':
       return withOrder(state, event, (order) => ({ ...order, status: risen(order, 'refused') }));
     case 'ObjectionRaised':
@@ -353,7 +364,7 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
     case 'ContentStillOnline':
     case 'ContentReappeared': {
       const { orderId: _, ...seen } = event.data;
-      return withOrder(state, event, (order) => ({ ...order, observation: { type: event.type, eventId: event.id, ...seen } }));
+      return withOrder(state, event, (order) => ({ ...order, observation: { type: event.type, eventId: event.id, ...seen }, verification: verifications[event.type] }));
     }
     case 'ContentReinstated':
       return withOrder(state, event, (order) => ({ ...order, status: 'reinstated' }));
@@ -380,10 +391,8 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
       const proposals = state.proposals.map((proposal) => (proposal.n === n ? { ...proposal, approvalEventId: event.id } : proposal));
       return withOrder({ ...state, proposals }, event, (order) => ({ ...order, escalation: Math.max(order.escalation, level) }));
     }
-    case 'ContentIdentified': {
-      const { contentKey, takedownId } = event.data;
-      return { ...state, identified: { contentKey, takedownId } };
-    }
+    case 'ContentIdentified':
+      return { ...state, identified: event.data };
     case 'TakedownMerged': {
       const merged = { into: event.data.into, eventId: event.id, at, reports: state.reports.filter(({ reportId }) => event.data.reports.includes(reportId)) };
       const newest = state.orders.at(-1);
@@ -392,6 +401,8 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
     }
   }
 }
+
+const verifications: Record<Observation, Verification> = { RemovalVerified: 'verified', ContentStillOnline: 'still_online', ContentReappeared: 'reappeared' };
 
 const rank: Record<OrderStatus, number> = {
   awaiting_delivery: 0, delivered: 1, acknowledged: 2, clarification_requested: 3, refused: 4, actioned: 5, reinstated: 6, withdrawn: 7, merged: 7,

@@ -1,0 +1,40 @@
+import type { DomainClock, EventStore, Transact } from '@sejam/event-sourcing';
+import type { Pool, Projection } from '@sejam/postgres';
+import type { Logger, Metrics } from '@sejam/service-host';
+import type { RefusedWebhooks } from './answer/refused-webhooks.js';
+import type { Takedowns } from './takedown/act-on-takedown.js';
+import type { KnownRequests } from './takedown/known-requests.js';
+import type { Policy } from './takedown/terms.js';
+
+/** What the takedown side asks about platforms; folded from `platform-*`. */
+export interface Platforms {
+  /** Undefined: there is no such platform. Throws `routing.catching-up` while `platform-*` is not folded to its end. */
+  endpointOf(platform: string): { readonly hasEndpoint: boolean; readonly test: boolean } | undefined;
+  /** Secrets with which this platform may sign now, the newest first; empty for an unknown one. */
+  answerSecrets(platform: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]>;
+}
+
+/** The policies that sla has published. */
+export interface Policies {
+  /** Every version of every policy. Throws `routing.catching-up` while `sla.v1` is not read to its end. */
+  all(): Promise<readonly Policy[]>;
+}
+
+/** What the slices of routing stand on; made once in `main.ts`, by hand in tests. */
+export interface RoutingPorts {
+  readonly store: EventStore;
+  readonly transact: Transact;
+  readonly clock: DomainClock;
+  readonly pool: Pool;
+  readonly platforms: Platforms;
+  readonly policies: Policies;
+  readonly takedowns: Takedowns;
+  readonly requests: KnownRequests;
+  readonly refusedWebhooks: RefusedWebhooks;
+  /** Rows of takedowns, for whoever must see what was just appended. */
+  readonly takedownView: Projection;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+export const PORTS = Symbol('RoutingPorts');

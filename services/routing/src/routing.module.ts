@@ -1,0 +1,18 @@
+import type { DynamicModule } from '@nestjs/common';
+import { GetOrders } from './answer/get-orders.js';
+import { ReceiveAnswers } from './answer/receive-answers.js';
+import { GetRefusedWebhooks } from './answer/refused-webhooks.js';
+import { PORTS, type RoutingPorts } from './routing-ports.js';
+import { CommandTakedown } from './takedown/command-takedown.js';
+import { GetTakedowns } from './takedown/get-takedowns.js';
+
+/** Everything routing answers over HTTP, on one page. */
+export class RoutingModule {
+  static with(ports: RoutingPorts): DynamicModule {
+    return {
+      module: RoutingModule,
+      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks],
+      providers: [{ provide: PORTS, useValue: ports }],
+    };
+  }
+}
