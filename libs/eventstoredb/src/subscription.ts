@@ -1,6 +1,6 @@
 import type streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { Position, StoredEvent, SubscribeOptions, Subscription } from '@sejam/event-sourcing';
-import { arrivals, type Arrivals } from './arrivals.js';
+import { arrivals } from './arrivals.js';
 import { abandon, type Connection } from './connection.js';
 import { fromRecorded, isAfter, type Upcast } from './event-codec.js';
 import { subscriptionRequest } from './reads.js';

@@ -1,7 +1,7 @@
 import { Catch, NotFoundException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from './logger.js';
-import type { Metrics } from './metrics.js';
+import { Metrics } from './metrics.js';
 import { problemOf, RequestRefused } from './problem.js';
 import { currentContext } from './request-context.js';
 

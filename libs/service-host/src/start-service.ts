@@ -144,14 +144,14 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     throw error;
   }
 
-  const url = addressOf(app.getHttpServer() as Server);
+  const url = addressOf(app.getHttpServer());
   const internalUrl = addressOf(internal);
   log.info({ url, internalUrl }, `${name} listens`);
 
   const close = async (): Promise<void> => {
     closing = true;
     health.close();
-    const cut = setTimeout(() => (app.getHttpServer() as Server).closeAllConnections(), graceMs);
+    const cut = setTimeout(() => (app.getHttpServer()).closeAllConnections(), graceMs);
     try {
       await app.close();
     } finally {

@@ -15,7 +15,7 @@ export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 15
     try {
       const result = await check();
       if (result !== false) return result;
-      if (performance.now() > deadline) throw new Error(`Still false after ${withinMs} ms: ${check}`);
+      if (performance.now() > deadline) throw new Error(`Still false after ${withinMs} ms: ${String(check)}`);
     } catch (error) {
       if (performance.now() > deadline) throw error;
     }

@@ -81,7 +81,7 @@ export async function listen(options: GrpcServerOptions): Promise<GrpcServer> {
       try {
         await handler(call);
       } catch (error) {
-        if (!(error instanceof RpcError) && (error as Error).name !== 'MalformedMessage') options.log(`${path} failed: ${(error as Error).stack ?? error}`);
+        if (!(error instanceof RpcError) && (error as Error).name !== 'MalformedMessage') options.log(`${path} failed: ${(error as Error).stack ?? String(error)}`);
         call.fail(error);
       }
     })();
