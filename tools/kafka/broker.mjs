@@ -24,7 +24,7 @@ export async function startKafka({ folder }) {
     try {
       return await way(folder);
     } catch (error) {
-      why.push(error.message.split('\n')[0]);
+      why.push(String(error.stderr || error.message).trim().split('\n').at(-1));
     }
   }
   return { skipped: `there is no Kafka here: KAFKA_BROKERS is not set; ${why.join('; ')}` };
@@ -98,7 +98,7 @@ async function startBroker(java, jars, folder) {
   writeFileSync(config, properties({ port, controllerPort, data }));
   const classpath = ['-cp', `${jars}/*`];
   const small = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
-  await run(java, [...small, ...classpath, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', randomBytes(16).toString('base64url'), '-c', config]);
+  await run(java, [...small, ...classpath, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId(), '-c', config]);
   const logFile = join(folder, 'kafka.log');
   const log = openSync(logFile, 'w');
   const broker = spawn(java, [...small, ...classpath, 'kafka.Kafka', config], { cwd: folder, detached: true, stdio: ['ignore', log, log] });
@@ -125,6 +125,9 @@ async function startBroker(java, jars, folder) {
   broker.kill('SIGKILL');
   return { reason: readFileSync(logFile, 'utf8').split('\n').find((line) => /ERROR|Exception/.test(line)) ?? logFile };
 }
+
+/** Not beginning with a hyphen, which would be taken for an option. */
+const clusterId = () => randomBytes(16).toString('base64url').replace(/^-/, 'A');
 
 const properties = ({ port, controllerPort, data }) => `
 process.roles=broker,controller

@@ -6,3 +6,4 @@ export { busMigrations, runConsumer, type Consumer, type ConsumerOptions } from 
 export { countHeldStreams, listParked, type ParkedCause, type ParkedMessage } from './parking.js';
 export { runPublisher, type Publisher, type PublisherOptions, type Worded } from './publisher.js';
 export { logBus } from './log/log-bus.js';
+export { kafkaBus, type KafkaBusOptions } from './kafka/kafka-bus.js';
