@@ -23,7 +23,7 @@ import { followReports } from './takedown/follow-reports.js';
 import { KnownRequests } from './takedown/known-requests.js';
 import { legalBasisTitles } from './takedown/legal-basis.js';
 import { PublishTakedown } from './takedown/publish-takedown.js';
-import { builtInTerms, type Policy } from './takedown/terms.js';
+import { builtInTerms, type Policy } from '@sejam/deadlines';
 import { applyTakedowns, takedownMigrations } from './takedown/takedown-view.js';
 
 /** Domain time that a test turns forwards; everything else is real. */
