@@ -1,4 +1,4 @@
-import { type DescMessage, fromJson, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
+import { type DescMessage, fromJson, type JsonObject, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
 import * as identity from './generated/sejam/identity/v1/organisation_events_pb.js';
 import * as intake from './generated/sejam/intake/v1/report_events_pb.js';
 import * as sla from './generated/sejam/sla/v1/clock_events_pb.js';
@@ -100,31 +100,41 @@ const schemaOf = (topic: Topic, type: string): DescMessage | undefined =>
 export const ceTypeOf = (topic: Topic, type: string): string => `${topic}.${type}`;
 
 /**
- * The value of a message: ProtoJSON with every field that has no presence written out, so that a reader in any language sees empty lists
+ * The value of a message as ProtoJSON with every field that has no presence written out, so that a reader in any language sees empty lists
  * and `false`. Throws on a field the message does not have: what is not to be published is dropped by the caller, by name.
  */
-export function encode(topic: Topic, type: string, data: object): Buffer {
+export function encode(topic: Topic, type: string, data: object): JsonObject {
   const schema = schemaOf(topic, type);
   if (schema === undefined) throw new Error(`${topic} has no message ${type}`);
   const message = fromJson(schema, data as JsonValue, { ignoreUnknownFields: false });
-  return Buffer.from(JSON.stringify(toJson(schema, message, { alwaysEmitImplicit: true })));
+  return toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject;
 }
 
 /**
- * Undefined when this code does not know the type: a newer publisher sent it, and a view skips it. Fields it does not know are ignored.
- * Throws UnreadableMessage when the value is not such a message.
+ * A message whose JSON is read already. Undefined when this code does not know the type: a newer publisher sent it, and a view skips it.
+ * Fields it does not know are ignored. Throws UnreadableMessage when the data are not such a message's.
  */
-export function decode<T extends Topic>(topic: T, ceType: string, value: Uint8Array | null): Message<T> | undefined {
+export function understand<T extends Topic>(topic: T, ceType: string, data: object): Message<T> | undefined {
   const prefix = `${topic}.`;
   if (!ceType.startsWith(prefix)) throw new UnreadableMessage(`${ceType} is not a type of ${topic}`);
   const type = ceType.slice(prefix.length);
   const schema = schemaOf(topic, type);
   if (schema === undefined) return undefined;
-  if (value === null) throw new UnreadableMessage(`${ceType} has no value`);
   try {
-    const json = JSON.parse(Buffer.from(value).toString('utf8')) as JsonValue;
-    return { type, data: fromJson(schema, json, { ignoreUnknownFields: true }) } as Message<T>;
+    return { type, data: fromJson(schema, data as JsonValue, { ignoreUnknownFields: true }) } as Message<T>;
   } catch (error) {
     throw new UnreadableMessage(`${ceType}: ${(error as Error).message}`);
   }
+}
+
+/** The same from the bytes of a message. */
+export function decode<T extends Topic>(topic: T, ceType: string, value: Uint8Array | null): Message<T> | undefined {
+  let data: unknown;
+  try {
+    data = JSON.parse(Buffer.from(value ?? []).toString('utf8'));
+  } catch (error) {
+    throw new UnreadableMessage(`${ceType}: ${(error as Error).message}`);
+  }
+  if (typeof data !== 'object' || data === null) throw new UnreadableMessage(`${ceType}: the value is no JSON object`);
+  return understand(topic, ceType, data);
 }

@@ -7,7 +7,7 @@ export type OrganisationKind = (typeof organisationKinds)[number];
 
 /** What this directory reads of an event of an `organisation-*` stream, or of the message that tells of it; more fields may stand in it. */
 export type IdentityEvent =
-  | { readonly type: 'OrganisationRegistered'; readonly data: { readonly organisation: string; readonly kind: string; readonly name: string } }
+  | { readonly type: 'OrganisationRegistered'; readonly data: { readonly organisation: string; readonly kind: string; readonly name: string; readonly executor?: string } }
   | { readonly type: 'OfficerAdded'; readonly data: { readonly organisation: string; readonly holder: string } }
   | {
       readonly type: 'KeyIssued';
@@ -46,6 +46,8 @@ export interface DirectoryOrganisation {
   readonly organisation: string;
   readonly kind: OrganisationKind;
   readonly name: string;
+  /** Carries out what this agency decides. */
+  readonly executor?: string;
 }
 
 export type KeyCheck =
@@ -74,8 +76,9 @@ export class IdentityDirectory {
     const known = event as IdentityEvent;
     switch (known.type) {
       case 'OrganisationRegistered': {
+        const { organisation, name, executor } = known.data;
         const kind = organisationKinds.find((one) => one === known.data.kind);
-        if (kind !== undefined) this.#organisations.set(known.data.organisation, { organisation: known.data.organisation, kind, name: known.data.name });
+        if (kind !== undefined) this.#organisations.set(organisation, { organisation, kind, name, ...(executor === undefined ? {} : { executor }) });
         return;
       }
       case 'KeyIssued': {

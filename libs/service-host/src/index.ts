@@ -19,6 +19,7 @@ export {
   type HostConfig,
   type Setting,
 } from './config.js';
+export { readCredentials, type Credentials } from './credentials.js';
 export { MayBeAbsent } from './describe-input.js';
 export { Health, type HealthOptions, type HealthReport, type ReadinessCheck } from './health.js';
 export {
@@ -42,3 +43,6 @@ export { fingerprint, refuseReusedKey, RequestCause, transactorForRequests } fro
 export { currentContext, newTraceparent, withContext, type RequestContext } from './request-context.js';
 export { runService, StartFault, type ServiceContext } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
+export { ValidateInput } from './validate-input.js';
+export { connectParts, partSettings, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
+export { followIdentities } from './follow-identities.js';

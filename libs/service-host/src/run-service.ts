@@ -16,6 +16,8 @@ export interface ServiceContext {
   readonly closing: AbortSignal;
   /** Called at the end, after the last request, the one registered last first. */
   onClose(close: () => Promise<void> | void): void;
+  /** Ends the process for a reason found out after the start: one sentence, as if it had not started. */
+  fail(error: Error): void;
 }
 
 /** Supervisors may tell a start that no restart can mend (sysexits.h, EX_CONFIG). */
@@ -45,6 +47,12 @@ export async function runService(name: string, compose: (context: ServiceContext
       process.exit(exitCode);
     })());
 
+  const fail = (error: unknown): Promise<never> => {
+    log.debug({ err: error }, 'The start failed');
+    log.fatal(startSentence(name, error));
+    return end(error instanceof ConfigFault ? exitConfig : 1, 'it could not start');
+  };
+
   let firstSignalAt: number | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -65,7 +73,7 @@ export async function runService(name: string, compose: (context: ServiceContext
   });
 
   try {
-    const options = await compose({ env, log, metrics, closing: closing.signal, onClose: (close) => void closers.push(close) });
+    const options = await compose({ env, log, metrics, closing: closing.signal, onClose: (close) => void closers.push(close), fail: (error) => void fail(error) });
     if (ending !== undefined) return;
     const started = await startService({ ...options, name, log, metrics });
     // A signal may have come while it started: then the end has begun without it.
@@ -73,9 +81,7 @@ export async function runService(name: string, compose: (context: ServiceContext
     service = started;
     process.send?.({ type: 'listening', name, url: service.url, internalUrl: service.internalUrl });
   } catch (error) {
-    log.debug({ err: error }, 'The start failed');
-    log.fatal(startSentence(name, error));
-    await end(error instanceof ConfigFault ? exitConfig : 1, 'it could not start');
+    await fail(error);
   }
 }
 

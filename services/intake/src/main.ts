@@ -1,1 +1,87 @@
-export {};
+import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
+import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
+import type { StoredEvent } from '@sejam/event-sourcing';
+import { runProjection } from '@sejam/postgres';
+import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
+import { connectParts, IdentityDirectory, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests } from '@sejam/service-host';
+import { intakeAccess } from './access.js';
+import { intakeConfig } from './config.js';
+import { IntakeModule } from './intake.module.js';
+import type { IntakePorts } from './intake-ports.js';
+import { keepKeyUse } from './organisation/key-use.js';
+import type { OrganisationEvent } from './organisation/organisation.js';
+import { applyOrganisationEvents } from './organisation/organisation-view.js';
+import { isSeeded, seedOrganisations } from './organisation/seed-organisations.js';
+import { IdempotencyKeys } from './report/idempotency-keys.js';
+import { passDecisionDeadlineOn } from './report/pass-decision-deadline.js';
+import { publishReport } from './report/publish-report.js';
+import type { ReportEvent } from './report/report.js';
+import { applyReportEvents } from './report/report-view.js';
+
+await runService('intake', async (context) => {
+  const { log, metrics, onClose, env } = context;
+  const config = intakeConfig(env);
+  const masterKey = loadMasterKey(config.masterKeyFile);
+  const migrations = [{ part: 'intake', folder: new URL('../migrations/', import.meta.url) }, busMigrations, privacyMigrations];
+  const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'intake', config, migrations }, context);
+  await checkSubjectKeys(pool, masterKey);
+
+  if (config.credentialsFile !== undefined) await seedOrganisations(transact, readCredentials(config.credentialsFile, record.recordId), new Date());
+  else if (!(await isSeeded(store))) throw new StartFault('The record has no organisations yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
+
+  const directory = new IdentityDirectory().alwaysFresh();
+  for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
+  const following = store.subscribe({ name: 'keys', prefixes: ['organisation-'], handle: (events) => Promise.resolve(events.forEach((event) => directory.apply(event))) });
+  onClose(() => following.stop());
+
+  const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents, log });
+  onClose(() => reports.stop());
+  const organisations = runProjection({ pool, store, name: 'organisations', prefixes: ['organisation-'], apply: applyOrganisationEvents, log });
+  onClose(() => organisations.stop());
+
+  void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
+    if (error instanceof StartFault) context.fail(error);
+    else log.warn({ error: String(error) }, 'The topics could not be looked at');
+  });
+  const publisher = runPublisher({
+    store, bus, pool, log, service: 'intake', recordId: record.recordId,
+    topics: { 'report-': 'sejam.intake.v1', 'organisation-': 'sejam.identity.v1' },
+    heartbeat: { topic: 'sejam.identity.v1', type: 'sejam.identity.v1.Heartbeat', everyMs: 60_000 },
+    word: (events) => events.map(worded),
+  });
+  onClose(() => publisher.stop());
+  const consumer = runConsumer({
+    bus, pool, log, consumer: 'intake',
+    handlers: { 'sejam.sla.v1': { kind: 'append', handle: (message) => passDecisionDeadlineOn(message, { transact, clock }) } },
+  });
+  onClose(() => consumer.stop());
+
+  const keyUse = keepKeyUse(pool, log);
+  onClose(() => keyUse.stop());
+  const ports: IntakePorts = {
+    store, clock, pool, reports, organisations, directory, masterKey, metrics,
+    transact: transactorForRequests(transact),
+    idempotencyKeys: new IdempotencyKeys(pool),
+    legalBases: config.legalBases,
+  };
+  return {
+    module: IntakeModule.with(ports),
+    config,
+    access: intakeAccess,
+    directory,
+    onKeyUsed: keyUse.used,
+    readiness: { record: () => store.ping() },
+    bus: async () => ({ connected: consumer.status().connected, lag: sum(await consumer.lag()) }),
+    record: () => ({ recordId: record.recordId, speed: clock.speed, now: clock.now() }),
+  };
+});
+
+/** One message per event, ProtoJSON. */
+function worded(stored: StoredEvent): { type: string; data: object } {
+  const { topic, type, data } = stored.stream.startsWith('report-')
+    ? { topic: 'sejam.intake.v1' as Topic, ...publishReport(stored as StoredEvent<ReportEvent>) }
+    : { topic: 'sejam.identity.v1' as Topic, ...(stored as StoredEvent<OrganisationEvent>) };
+  return { type: ceTypeOf(topic, type), data: encode(topic, type, data) };
+}
+
+const sum = (lags: Readonly<Record<string, number>>): number => Object.values(lags).reduce((total, lag) => total + lag, 0);

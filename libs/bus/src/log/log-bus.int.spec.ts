@@ -1,8 +1,6 @@
-import { afterAll } from '@jest/globals';
-import { testEventStore } from '@sejam/testkit';
+import { memoryEventStore } from '@sejam/event-sourcing/testing';
 import { busContract } from '../bus.contract.js';
 import { logBus } from './log-bus.js';
 
-const record = await testEventStore();
-afterAll(() => record.stop());
-busContract('log', async () => logBus({ store: record.connect() }));
+const store = memoryEventStore();
+busContract('log', async () => logBus({ store }));

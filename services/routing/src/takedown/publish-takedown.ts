@@ -26,8 +26,7 @@ export class PublishTakedown {
   async #word(event: StoredEvent<TakedownEvent>): Promise<{ type: string; data: object }> {
     const state = await this.#stateAfter(event);
     if (state.status === 'none') throw new Error(`${event.stream} begins with ${event.type}`);
-    const value = encode(topic, event.type, { takedown: summaryOf(state), ...event.data });
-    return { type: ceTypeOf(topic, event.type), data: JSON.parse(value.toString('utf8')) as object };
+    return { type: ceTypeOf(topic, event.type), data: encode(topic, event.type, { takedown: summaryOf(state), ...event.data }) };
   }
 
   /** Events of one stream come in order; after a gap, or the first time, the stream is read up to the event. */

@@ -10,12 +10,12 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sejam/sla/v1/clock_events.proto.
  */
 export const file_sejam_sla_v1_clock_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zZWphbS9zbGEvdjEvY2xvY2tfZXZlbnRzLnByb3RvEgxzZWphbS5zbGEudjEivQEKCkNsb2NrVGVybXMSDgoGcG9saWN5GAEgASgJEg8KB3ZlcnNpb24YAiABKA0SFgoOd2l0aGluX21pbnV0ZXMYAyABKA0SHAoPd2FybmluZ19wZXJjZW50GAQgASgNSACIAQESJgoZY2xhcmlmaWNhdGlvbl9jYXBfbWludXRlcxgFIAEoDUgBiAEBQhIKEF93YXJuaW5nX3BlcmNlbnRCHAoaX2NsYXJpZmljYXRpb25fY2FwX21pbnV0ZXMijAIKDENsb2NrU3RhcnRlZBINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARISCgpzdGFydGVkX2F0GAUgASgJEgsKA2R1ZRgGIAEoCRIVCghwbGF0Zm9ybRgHIAEoCUgCiAEBEhgKC3Rha2Vkb3duX2lkGAggASgJSAOIAQESJwoFdGVybXMYCSABKAsyGC5zZWphbS5zbGEudjEuQ2xvY2tUZXJtc0ILCglfb3JkZXJfaWRCDAoKX3JlcG9ydF9pZEILCglfcGxhdGZvcm1CDgoMX3Rha2Vkb3duX2lkIqIBCghEdWVNb3ZlZBINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARILCgNkdWUYBSABKAkSFAoMcHJldmlvdXNfZHVlGAYgASgJEg0KBWNhdXNlGAcgASgJQgsKCV9vcmRlcl9pZEIMCgpfcmVwb3J0X2lkIogBChNEZWFkbGluZUFwcHJvYWNoaW5nEg0KBWNsb2NrGAEgASgJEgsKA3J1bhgCIAEoDRIVCghvcmRlcl9pZBgDIAEoCUgAiAEBEhYKCXJlcG9ydF9pZBgEIAEoCUgBiAEBEgsKA2R1ZRgFIAEoCUILCglfb3JkZXJfaWRCDAoKX3JlcG9ydF9pZCKEAQoPRGVhZGxpbmVSZWFjaGVkEg0KBWNsb2NrGAEgASgJEgsKA3J1bhgCIAEoDRIVCghvcmRlcl9pZBgDIAEoCUgAiAEBEhYKCXJlcG9ydF9pZBgEIAEoCUgBiAEBEgsKA2R1ZRgFIAEoCUILCglfb3JkZXJfaWRCDAoKX3JlcG9ydF9pZCKyAQoLRGVhZGxpbmVNZXQSDQoFY2xvY2sYASABKAkSCwoDcnVuGAIgASgNEhUKCG9yZGVyX2lkGAMgASgJSACIAQESFgoJcmVwb3J0X2lkGAQgASgJSAGIAQESCwoDZHVlGAUgASgJEg4KBm1ldF9ieRgGIAEoCRIOCgZtZXRfYXQYByABKAkSEAoIZXZlbnRfaWQYCCABKAlCCwoJX29yZGVyX2lkQgwKCl9yZXBvcnRfaWQitAEKDkRlYWRsaW5lTWlzc2VkEg0KBWNsb2NrGAEgASgJEgsKA3J1bhgCIAEoDRIVCghvcmRlcl9pZBgDIAEoCUgAiAEBEhYKCXJlcG9ydF9pZBgEIAEoCUgBiAEBEgsKA2R1ZRgFIAEoCRIMCgRzZWVuGAYgASgJEg8KB3NlZW5fYXQYByABKAkSEAoIZXZlbnRfaWQYCCABKAlCCwoJX29yZGVyX2lkQgwKCl9yZXBvcnRfaWQigwEKDENsb2NrU3RvcHBlZBINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARINCgVjYXVzZRgFIAEoCUILCglfb3JkZXJfaWRCDAoKX3JlcG9ydF9pZCIiCgZXaW5kb3cSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCSLFAgoMU2xhUG9saWN5U2V0Eg4KBnBvbGljeRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEiQKBndpbmRvdxgDIAEoCzIULnNlamFtLnNsYS52MS5XaW5kb3cSFQoIY2F0ZWdvcnkYBCABKAlIAIgBARIVCghwbGF0Zm9ybRgFIAEoCUgBiAEBEiIKGmFja25vd2xlZGdlX3dpdGhpbl9taW51dGVzGAYgASgNEh4KFnJlc29sdmVfd2l0aGluX21pbnV0ZXMYByABKA0SFwoPd2FybmluZ19wZXJjZW50GAggASgNEiEKGWNsYXJpZmljYXRpb25fY2FwX21pbnV0ZXMYCSABKA0SFgoOZWZmZWN0aXZlX2Zyb20YCiABKAkSDgoGcmVhc29uGAsgASgJQgsKCV9jYXRlZ29yeUILCglfcGxhdGZvcm1iBnByb3RvMw");
+  fileDesc("Ch9zZWphbS9zbGEvdjEvY2xvY2tfZXZlbnRzLnByb3RvEgxzZWphbS5zbGEudjEiqAEKBVRlcm1zEg4KBnBvbGljeRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEiIKGmFja25vd2xlZGdlX3dpdGhpbl9taW51dGVzGAMgASgNEh4KFnJlc29sdmVfd2l0aGluX21pbnV0ZXMYBCABKA0SFwoPd2FybmluZ19wZXJjZW50GAUgASgNEiEKGWNsYXJpZmljYXRpb25fY2FwX21pbnV0ZXMYBiABKA0ihwIKDENsb2NrU3RhcnRlZBINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARISCgpzdGFydGVkX2F0GAUgASgJEgsKA2R1ZRgGIAEoCRIVCghwbGF0Zm9ybRgHIAEoCUgCiAEBEhgKC3Rha2Vkb3duX2lkGAggASgJSAOIAQESIgoFdGVybXMYCSABKAsyEy5zZWphbS5zbGEudjEuVGVybXNCCwoJX29yZGVyX2lkQgwKCl9yZXBvcnRfaWRCCwoJX3BsYXRmb3JtQg4KDF90YWtlZG93bl9pZCK0AQoIRHVlTW92ZWQSDQoFY2xvY2sYASABKAkSCwoDcnVuGAIgASgNEhUKCG9yZGVyX2lkGAMgASgJSACIAQESFgoJcmVwb3J0X2lkGAQgASgJSAGIAQESCwoDZHVlGAUgASgJEhQKDHByZXZpb3VzX2R1ZRgGIAEoCRINCgVjYXVzZRgHIAEoCRIQCghtb3ZlZF9hdBgIIAEoCUILCglfb3JkZXJfaWRCDAoKX3JlcG9ydF9pZCKIAQoTRGVhZGxpbmVBcHByb2FjaGluZxINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARILCgNkdWUYBSABKAlCCwoJX29yZGVyX2lkQgwKCl9yZXBvcnRfaWQihAEKD0RlYWRsaW5lUmVhY2hlZBINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARILCgNkdWUYBSABKAlCCwoJX29yZGVyX2lkQgwKCl9yZXBvcnRfaWQisgEKC0RlYWRsaW5lTWV0Eg0KBWNsb2NrGAEgASgJEgsKA3J1bhgCIAEoDRIVCghvcmRlcl9pZBgDIAEoCUgAiAEBEhYKCXJlcG9ydF9pZBgEIAEoCUgBiAEBEgsKA2R1ZRgFIAEoCRIOCgZtZXRfYnkYBiABKAkSDgoGbWV0X2F0GAcgASgJEhAKCGV2ZW50X2lkGAggASgJQgsKCV9vcmRlcl9pZEIMCgpfcmVwb3J0X2lkIrQBCg5EZWFkbGluZU1pc3NlZBINCgVjbG9jaxgBIAEoCRILCgNydW4YAiABKA0SFQoIb3JkZXJfaWQYAyABKAlIAIgBARIWCglyZXBvcnRfaWQYBCABKAlIAYgBARILCgNkdWUYBSABKAkSDAoEc2VlbhgGIAEoCRIPCgdzZWVuX2F0GAcgASgJEhAKCGV2ZW50X2lkGAggASgJQgsKCV9vcmRlcl9pZEIMCgpfcmVwb3J0X2lkIoMBCgxDbG9ja1N0b3BwZWQSDQoFY2xvY2sYASABKAkSCwoDcnVuGAIgASgNEhUKCG9yZGVyX2lkGAMgASgJSACIAQESFgoJcmVwb3J0X2lkGAQgASgJSAGIAQESDQoFY2F1c2UYBSABKAlCCwoJX29yZGVyX2lkQgwKCl9yZXBvcnRfaWQiIgoGV2luZG93EgwKBGZyb20YASABKAkSCgoCdG8YAiABKAkixQIKDFNsYVBvbGljeVNldBIOCgZwb2xpY3kYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIkCgZ3aW5kb3cYAyABKAsyFC5zZWphbS5zbGEudjEuV2luZG93EhUKCGNhdGVnb3J5GAQgASgJSACIAQESFQoIcGxhdGZvcm0YBSABKAlIAYgBARIiChphY2tub3dsZWRnZV93aXRoaW5fbWludXRlcxgGIAEoDRIeChZyZXNvbHZlX3dpdGhpbl9taW51dGVzGAcgASgNEhcKD3dhcm5pbmdfcGVyY2VudBgIIAEoDRIhChljbGFyaWZpY2F0aW9uX2NhcF9taW51dGVzGAkgASgNEhYKDmVmZmVjdGl2ZV9mcm9tGAogASgJEg4KBnJlYXNvbhgLIAEoCUILCglfY2F0ZWdvcnlCCwoJX3BsYXRmb3JtYgZwcm90bzM");
 
 /**
- * @generated from message sejam.sla.v1.ClockTerms
+ * @generated from message sejam.sla.v1.Terms
  */
-export type ClockTerms = Message<"sejam.sla.v1.ClockTerms"> & {
+export type Terms = Message<"sejam.sla.v1.Terms"> & {
   /**
    * @generated from field: string policy = 1;
    */
@@ -27,26 +27,31 @@ export type ClockTerms = Message<"sejam.sla.v1.ClockTerms"> & {
   version: number;
 
   /**
-   * @generated from field: uint32 within_minutes = 3;
+   * @generated from field: uint32 acknowledge_within_minutes = 3;
    */
-  withinMinutes: number;
+  acknowledgeWithinMinutes: number;
 
   /**
-   * @generated from field: optional uint32 warning_percent = 4;
+   * @generated from field: uint32 resolve_within_minutes = 4;
    */
-  warningPercent?: number | undefined;
+  resolveWithinMinutes: number;
 
   /**
-   * @generated from field: optional uint32 clarification_cap_minutes = 5;
+   * @generated from field: uint32 warning_percent = 5;
    */
-  clarificationCapMinutes?: number | undefined;
+  warningPercent: number;
+
+  /**
+   * @generated from field: uint32 clarification_cap_minutes = 6;
+   */
+  clarificationCapMinutes: number;
 };
 
 /**
- * Describes the message sejam.sla.v1.ClockTerms.
- * Use `create(ClockTermsSchema)` to create a new message.
+ * Describes the message sejam.sla.v1.Terms.
+ * Use `create(TermsSchema)` to create a new message.
  */
-export const ClockTermsSchema: GenMessage<ClockTerms> = /*@__PURE__*/
+export const TermsSchema: GenMessage<Terms> = /*@__PURE__*/
   messageDesc(file_sejam_sla_v1_clock_events, 0);
 
 /**
@@ -94,9 +99,9 @@ export type ClockStarted = Message<"sejam.sla.v1.ClockStarted"> & {
   takedownId?: string | undefined;
 
   /**
-   * @generated from field: sejam.sla.v1.ClockTerms terms = 9;
+   * @generated from field: sejam.sla.v1.Terms terms = 9;
    */
-  terms?: ClockTerms | undefined;
+  terms?: Terms | undefined;
 };
 
 /**
@@ -144,6 +149,11 @@ export type DueMoved = Message<"sejam.sla.v1.DueMoved"> & {
    * @generated from field: string cause = 7;
    */
   cause: string;
+
+  /**
+   * @generated from field: string moved_at = 8;
+   */
+  movedAt: string;
 };
 
 /**

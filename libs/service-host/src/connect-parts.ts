@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { kafkaBus, logBus, type Bus } from '@sejam/bus';
+import { topics } from '@sejam/contracts';
+import { domainClock, readRecord, transactor, type DomainClock, type EventStore, type OpenedRecord, type Transact } from '@sejam/event-sourcing';
+import { connectEventStore } from '@sejam/eventstoredb';
+import { createPool, migrate, postgresMigrations, type Migrations, type Pool } from '@sejam/postgres';
+import { list, url, type Config } from './config.js';
+import type { Logger } from './logger.js';
+import { StartFault, type ServiceContext } from './run-service.js';
+
+/** Where the three servers are. Without Kafka the conversation goes through topic streams of the store. */
+export function partSettings() {
+  return {
+    eventStoreUrl: url('EVENTSTORE_URL', { protocols: ['esdb:', 'esdb+discover:', 'kurrentdb:', 'kurrentdb+discover:'] }),
+    databaseUrl: url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] }),
+    kafkaBrokers: list('KAFKA_BROKERS'),
+  } as const;
+}
+
+export interface Parts {
+  readonly store: EventStore;
+  readonly record: OpenedRecord;
+  readonly clock: DomainClock;
+  readonly transact: Transact;
+  /** Of the service's own schema, migrated. */
+  readonly pool: Pool;
+  readonly bus: Bus;
+}
+
+/**
+ * Connects a service to the record, its schema and the bus, waiting for whatever is not there yet; each is closed at the end. Throws
+ * StartFault when they belong to different records.
+ */
+export async function connectParts(
+  { name, config, migrations }: { name: string; config: Config<ReturnType<typeof partSettings>>; migrations: readonly Migrations[] },
+  { log, closing, onClose }: Pick<ServiceContext, 'log' | 'closing' | 'onClose'>,
+): Promise<Parts> {
+  const store = connectEventStore(config.eventStoreUrl, { logger: log });
+  onClose(() => store.close());
+  const pool = createPool({ url: config.databaseUrl, schema: name, log });
+  onClose(() => pool.end());
+
+  const record = await patiently('the record to be opened', log, closing, () => readRecord(store));
+  await patiently('PostgreSQL', log, closing, async () => {
+    await migrate(pool, [postgresMigrations, ...migrations]);
+    return true;
+  });
+  await refuseOtherRecord(pool, record.recordId);
+
+  const bus = config.kafkaBrokers.length > 0 ? kafkaBus({ brokers: config.kafkaBrokers, clientId: `sejam-${name}`, log }) : logBus({ store });
+  onClose(() => bus.close());
+  const clock = domainClock(record, Date.now);
+  return { store, record, clock, transact: transactor(store, clock), pool, bus };
+}
+
+/** Call before anything is published or consumed. A bus that is away is waited for by whoever uses it, and checked when it comes. */
+export async function refuseOtherRecordsTopics(bus: Bus, recordId: string): Promise<void> {
+  await bus.ensureTopics(Object.keys(topics));
+  for (const topic of Object.keys(topics)) {
+    for await (const { headers } of bus.readTopic(topic)) {
+      const theirs = /^sejam:\/\/([^/]+)\//.exec(headers['ce_source'] ?? '')?.[1];
+      if (theirs !== undefined && theirs !== recordId) throw otherRecord(`topic ${topic}`, theirs, recordId);
+      break;
+    }
+  }
+}
+
+async function refuseOtherRecord(pool: Pool, recordId: string): Promise<void> {
+  await pool.query('INSERT INTO part_of_record (record_id) VALUES ($1) ON CONFLICT DO NOTHING', [recordId]);
+  const { rows } = await pool.query<{ record_id: string }>('SELECT record_id FROM part_of_record');
+  const theirs = rows[0]?.record_id;
+  if (theirs !== recordId) throw otherRecord(`PostgreSQL's schema ${pool.schema}`, theirs ?? 'none', recordId);
+}
+
+function otherRecord(what: string, theirs: string, recordId: string): StartFault {
+  return new StartFault(`The record is ${recordId}, but ${what} belongs to record ${theirs}: parts of two records are never mixed`);
+}
+
+async function patiently<T>(what: string, log: Logger, closing: AbortSignal, get: () => Promise<T | undefined>): Promise<T> {
+  for (let pauseMs = 50, said = false; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
+    let cause = 'it is not there yet';
+    try {
+      const found = await get();
+      if (found !== undefined) return found;
+    } catch (error) {
+      const { name, code } = error as { name?: string; code?: unknown };
+      if (name !== 'StoreUnavailable' && code !== 'database.unavailable') throw error;
+      cause = (error as Error).message;
+    }
+    if (closing.aborted) throw new StartFault(`It was ended while it waited for ${what}`);
+    if (!said && pauseMs >= 1_000) {
+      said = true;
+      log.warn({ cause }, `Waiting for ${what}`);
+    }
+    await delay(pauseMs, undefined, { signal: closing }).catch(() => undefined);
+  }
+}

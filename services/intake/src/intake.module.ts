@@ -1,0 +1,17 @@
+import type { DynamicModule } from '@nestjs/common';
+import { PORTS, type IntakePorts } from './intake-ports.js';
+import { ManageOrganisations } from './organisation/manage-organisations.js';
+import { DecideReports } from './report/decide-reports.js';
+import { GetReports } from './report/get-reports.js';
+import { SubmitReport } from './report/submit-report.js';
+
+/** Everything intake answers over HTTP, on one page. */
+export class IntakeModule {
+  static with(ports: IntakePorts): DynamicModule {
+    return {
+      module: IntakeModule,
+      controllers: [SubmitReport, DecideReports, GetReports, ManageOrganisations],
+      providers: [{ provide: PORTS, useValue: ports }],
+    };
+  }
+}

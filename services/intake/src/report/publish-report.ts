@@ -1,0 +1,21 @@
+import type { ReportEvent } from './report.js';
+
+/** What intake tells of a stored event: all but the reporter and the hash of the request. */
+export function publishReport({ type, data }: ReportEvent): { type: ReportEvent['type']; data: object } {
+  switch (type) {
+    case 'ReportSubmitted': {
+      const { reporter: _reporter, requestSha256: _requestSha256, ...published } = data;
+      return { type, data: published };
+    }
+    case 'ReportUnroutable': {
+      const { requestSha256: _requestSha256, ...published } = data;
+      return { type, data: published };
+    }
+    case 'ReportAmended':
+    case 'ContentsApproved':
+    case 'ContentsDeclined':
+    case 'ReportWithdrawn':
+    case 'DeadlinePassed':
+      return { type, data };
+  }
+}
