@@ -24,7 +24,7 @@ const AMBIGUOUS = '\u0000';
 /** Characters that show an address as something else than it is, or that two programs read differently. */
 const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Z}\\]/u;
 
-const BARE_HOST = /^[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+\.?(?::\d+)?(?:[/?#]|$)/u;
+const BARE_HOST = /^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+\.?(?::\d+)?(?:[/?#]|$)/u;
 const SCHEME = /^[a-z][a-z0-9+.-]*(?=:)/i;
 
 /** The applications' own schemes whose addresses name content. */

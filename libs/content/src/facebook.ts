@@ -20,7 +20,8 @@ const WRAPPERS = new Map([
 const RESERVED = new Set(
   ('about ads adsmanager ajax api badges bookmarks business careers connect developers events_manager feed find-friends friends gaming hashtag help ' +
     'home.php intern jobs legal lite live ads_library marketplace me messages messenger mobile notifications oauth policies pages_manager policy public ' +
-    'saved search security settings share stories support terms tr translations watchlist v2.0 whitehat').split(' '),
+    'saved search security settings share stories support terms tr translations watchlist v2.0 whitehat ' +
+    'events groups media notes p pages people pg photo photos reel reels video videos watch').split(' ').concat([...WRAPPERS.keys()]),
 );
 
 /** Views of a page or profile that show the same subject again. */
@@ -111,7 +112,7 @@ function account(segment: string | undefined): Reading {
   const owner = ownerOf(segment);
   if (owner === undefined || owner.endsWith('.php')) return 'not-content';
   if (isNumericId(owner)) return content('facebook', 'account', owner, `${ORIGIN}/profile.php?id=${owner}`);
-  return nameKey(owner) === '' ? 'not-content' : content('facebook', 'account', nameKey(owner), `${ORIGIN}/${owner}`);
+  return nameKey(owner) === '' || RESERVED.has(owner) ? 'not-content' : content('facebook', 'account', nameKey(owner), `${ORIGIN}/${owner}`);
 }
 
 function short(code: string | undefined, canonicalUrl: string): Reading {
@@ -217,7 +218,8 @@ function readPath(address: Address): Reading {
       return address.word(1) === 'set' ? album(address.param('set')) : 'not-content';
     case 'events': {
       const permalink = rest.indexOf('permalink');
-      return permalink < 0 ? event(rest.findLast(isNumericId)) : post(rest[0], rest[permalink + 1]);
+      if (permalink < 0) return event(rest.findLast(isNumericId));
+      return isNumericId(rest[0]) ? post(rest[0], rest[permalink + 1]) : 'not-content';
     }
     case 'groups':
       return readGroup(address);

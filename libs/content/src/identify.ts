@@ -86,7 +86,7 @@ function follow(text: string, listedFromTheStart = false): Content | Refusal {
     if (reading === 'not-ours' || reading === 'not-content') {
       // Google carries a listing of that page, and only Google can take the listing away.
       const listable = listed && (reading === 'not-ours' || !googleSearchHosts.has(domain));
-      if (listable && address.url !== undefined) return searchResult(generalCanonicalUrl(address.url));
+      if (listable && address.url !== undefined && /[^.]\.[^.]/.test(address.host)) return searchResult(generalCanonicalUrl(address.url));
       return refusal('content.unsupported-shape', 'The product is known, but this URL names no content on it');
     }
     if (!('wraps' in reading)) return reading;

@@ -11,8 +11,8 @@ const SUBDOMAINS = /^(?:www|m|mobile|web|i|[a-z]{2}-[a-z]{2})?$/;
 /** Instagram's own first path words, which nobody can have as a name. */
 const RESERVED = new Set(
   ('about accounts ads ar api archive blog challenge channel create data developer developers direct directory download emails emailsignup explore graphql guide ' +
-    'help hashtag invites jobs legal lite live locations nametag notifications oauth oembed p popular press privacy reel reels session settings share signup ' +
-    'static stories support tags terms topics tv v web your_activity').split(' '),
+    'help hashtag invites jobs legal lite live locations nametag notifications oauth oembed p popular press privacy reel reels s session settings share signup ' +
+    'static stories support tags terms topics tv v web your_activity _n _u').split(' '),
 );
 
 /** Length of the part that a private account's codes carry behind the public one, to let followers in. */

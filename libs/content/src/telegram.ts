@@ -9,12 +9,15 @@ const INVITE = /^[A-Za-z0-9_-]{8,64}$/;
 const PHONE = /^[1-9]\d{6,14}$/;
 
 /** Telegram's own first path words, which are no one's name. */
-const RESERVED = new Set('a addtheme auction bg call confirmphone giftcode invoice k login m nft passport proxy setlanguage socks stargift z'.split(' '));
+const RESERVED = new Set(
+  ('a addemoji addlist addstickers addtheme auction bg boost c call confirmphone contact giftcode invoice iv joinchat k login m nft passport proxy s setlanguage ' +
+    'share socks stargift z').split(' '),
+);
 
 /** Where a message stands: a public name, or the number of a private channel behind a `c`. */
 function chat(name: string): { id: string; path: string } | undefined {
   const user = name.toLowerCase();
-  return USER.test(user) ? { id: user, path: user } : undefined;
+  return USER.test(user) && !RESERVED.has(user) ? { id: user, path: user } : undefined;
 }
 
 function privateChat(number: string): { id: string; path: string } | undefined {
@@ -95,7 +98,7 @@ function readPath(segments: readonly string[], address: Address): Reading {
     case 'iv':
       return wrapped(address.param('url'), ORIGIN);
   }
-  return RESERVED.has(word) ? 'not-content' : readChat(chat(first), segments.slice(1), address);
+  return readChat(chat(first), segments.slice(1), address);
 }
 
 /** `<user>.t.me/<id>` is `t.me/<user>/<id>`. */

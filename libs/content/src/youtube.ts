@@ -68,6 +68,7 @@ const readYoutube: Family = (address, subdomain) => {
   const postOnWall = address.param('lb');
   if (postOnWall !== undefined && (address.word(1) === 'community' || address.word(2) === 'community')) return post(postOnWall);
   if (first === 'embed' && address.word(1) === 'videoseries') return playlist(address.param('list'));
+  if (first === '' && address.hasParam('v')) return video(address.param('v'), address);
   if (first === 'watch' || first === 'watch_popup' || first === 'ytscreeningroom') {
     return address.hasParam('v') ? video(address.param('v'), address) : video(address.segment(1), address);
   }
