@@ -112,7 +112,7 @@ function account(segment: string | undefined): Reading {
   const owner = ownerOf(segment);
   if (owner === undefined || owner.endsWith('.php')) return 'not-content';
   if (isNumericId(owner)) return content('facebook', 'account', owner, `${ORIGIN}/profile.php?id=${owner}`);
-  return nameKey(owner) === '' || RESERVED.has(owner) ? 'not-content' : content('facebook', 'account', nameKey(owner), `${ORIGIN}/${owner}`);
+  return !/[a-z]/.test(owner) || RESERVED.has(owner) ? 'not-content' : content('facebook', 'account', nameKey(owner), `${ORIGIN}/${owner}`);
 }
 
 function short(code: string | undefined, canonicalUrl: string): Reading {

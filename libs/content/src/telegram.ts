@@ -5,7 +5,8 @@ const ORIGIN = 'https://t.me';
 
 const USER = /^[a-z][a-z0-9_]{0,31}$/;
 const NUMBER = /^[1-9]\d{0,19}$/;
-const INVITE = /^[A-Za-z0-9_-]{8,64}$/;
+/** Digits alone would be a phone number. */
+const INVITE = /^(?!\d+$)[A-Za-z0-9_-]{8,64}$/;
 const PHONE = /^[1-9]\d{6,14}$/;
 
 /** Telegram's own first path words, which are no one's name. */
