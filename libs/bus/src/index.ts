@@ -7,3 +7,4 @@ export { countHeldStreams, listParked, type ParkedCause, type ParkedMessage } fr
 export { runPublisher, type Publisher, type PublisherOptions, type Worded } from './publisher.js';
 export { logBus } from './log/log-bus.js';
 export { kafkaBus, type KafkaBusOptions } from './kafka/kafka-bus.js';
+export { BusTransport, connectBus, ErrorsAsTheyAre, MessageContext, type TopicPattern } from './bus-transport.js';
