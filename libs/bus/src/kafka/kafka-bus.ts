@@ -135,7 +135,7 @@ export function kafkaBus(options: KafkaBusOptions): Bus {
       await Promise.all([...consumptions].map((consumption) => consumption.stop()));
       await sending;
       const open = await Promise.allSettled([producer, admin]);
-      await Promise.allSettled(open.map((result) => (result.status === 'fulfilled' ? result.value?.disconnect() : undefined)));
+      await Promise.allSettled(open.map(async (result) => (result.status === 'fulfilled' ? result.value?.disconnect() : undefined)));
     },
   };
 }

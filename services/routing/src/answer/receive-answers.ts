@@ -2,8 +2,7 @@ import { Body, Controller, HttpCode, Inject, Param, Post, Req } from '@nestjs/co
 import { ApiBody } from '@nestjs/swagger';
 import { IsIn, IsObject, IsString, Matches } from 'class-validator';
 import { DomainError } from '@sejam/event-sourcing';
-import {
-  Caller, currentContext, fingerprint, MayBeAbsent, problemOf, refuseReusedKey, RequestCause, RequestRefused, type RequestWithRawBody,
+import { currentContext, fingerprint, MayBeAbsent, problemOf, RequestCause, RequestRefused, type RequestWithRawBody,
 } from '@sejam/service-host';
 import { verify } from '@sejam/webhooks';
 import { PORTS, type RoutingPorts } from '../routing-ports.js';
