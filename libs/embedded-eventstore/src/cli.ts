@@ -1,15 +1,20 @@
 import { parseArgs } from 'node:util';
+import { backUpRecord } from './back-up-record.js';
+import { checkRecord, type CheckedRecord } from './check-record.js';
 import { startEventStore } from './start-event-store.js';
 
 const USAGE = `sejam-eventstore: an append-only event store that speaks EventStoreDB's protocol
 
   sejam-eventstore --data <folder> [--port 2113] [--host 127.0.0.1]    run a server
+  sejam-eventstore backup --data <folder> --to <empty folder>          copy all that is acknowledged, beside a running server
+  sejam-eventstore verify --data <folder>                              read and check everything; exit code 1 at the first fault
 
 Connect with esdb://127.0.0.1:2113?tls=false. There is no authentication: listen on more than loopback only where all may write.`;
 
 const OPTIONS = {
   data: { type: 'string', default: './data' },
   port: { type: 'string', default: '2113' },
+  to: { type: 'string' },
   host: { type: 'string', default: '127.0.0.1' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -29,17 +34,29 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const port = Number(values.port);
-  if (positionals.length > 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    process.stderr.write(`${positionals.length > 0 ? `There is no command ${positionals[0]}` : `${values.port} is not a port`}\n\n${USAGE}\n`);
+  const command = positionals[0] ?? 'serve';
+  const fault =
+    positionals.length > 1 || !['serve', 'backup', 'verify'].includes(command) ? `There is no command ${positionals.join(' ')}`
+    : !Number.isInteger(port) || port < 0 || port > 65_535 ? `${values.port} is not a port`
+    : command === 'backup' && values.to === undefined ? 'backup needs --to'
+    : undefined;
+  if (fault !== undefined) {
+    process.stderr.write(`${fault}\n\n${USAGE}\n`);
     return 2;
   }
   try {
-    await serve(values.data, values.host, port);
+    if (command === 'backup') describe('Copied', await backUpRecord(values.data, values.to!));
+    else if (command === 'verify') describe('Checked', await checkRecord(values.data));
+    else await serve(values.data, values.host, port);
     return 0;
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     return 1;
   }
+}
+
+function describe(did: string, { events, streams, position, indexChecked }: CheckedRecord): void {
+  process.stdout.write(`${did} ${events} events of ${streams} streams up to position ${position}${indexChecked ? ', and the index' : ''}. All is whole.\n`);
 }
 
 async function serve(dataFolder: string, host: string, port: number): Promise<void> {

@@ -42,7 +42,7 @@ export async function startEventStore(options: EventStoreOptions): Promise<Runni
   let boundPort = port;
   const streams = '/event_store.client.streams.Streams';
   const handlers = new Map<string, Handler>([
-    [`${streams}/Read`, read(record, (error) => log(error.message))],
+    [`${streams}/Read`, read(record)],
     [`${streams}/Append`, append(record, { maxAppendBytes, log })],
     [`${streams}/BatchAppend`, batchAppend(record, { maxAppendBytes, log })],
     [`${streams}/Delete`, refuseRemoval('Deleting', log)],

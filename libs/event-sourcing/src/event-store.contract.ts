@@ -202,6 +202,27 @@ export function eventStoreContract(name: string, start: () => Promise<StoreUnder
         expect(subscription.status().connected).toBe(true);
       });
 
+      it('leaves nothing out and repeats nothing where the past meets the present, among other streams being written', async () => {
+        const prefix = streamName('meets');
+        const write = async (writer: number): Promise<void> => {
+          for (let n = 0; n < 40; n += 1) {
+            await store.append(`${prefix}-${writer}`, [event()], n === 0 ? 'no-stream' : n - 1);
+            await store.append(`${streamName('noise')}-${n}`, [event(), event()], 'no-stream');
+          }
+        };
+        const writing = Promise.all(Array.from({ length: 8 }, (_, writer) => write(writer)));
+        const followers = await Promise.all(Array.from({ length: 4 }, async (_, follower) => {
+          await all(store.read(`${prefix}-0`, { from: follower * 5, limit: 1 }));
+          const seen: StoredEvent[] = [];
+          subscribe({ prefixes: [prefix], seen, batchMax: 7 });
+          return seen;
+        }));
+        await writing;
+        await until(() => followers.every((seen) => seen.length >= 320));
+        const recorded = await ids(store.readAll({ prefixes: [prefix] }));
+        for (const seen of followers) expect(seen.map(({ id }) => id)).toEqual(recorded);
+      });
+
       it('begins after the position given, exclusive', async () => {
         const prefix = streamName('after');
         await store.append(`${prefix}-1`, [event(), event(), event()], 'no-stream');

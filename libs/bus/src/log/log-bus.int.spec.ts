@@ -1,6 +1,8 @@
-import { memoryEventStore } from '@sejam/event-sourcing/testing';
+import { afterAll } from '@jest/globals';
+import { testEventStore } from '@sejam/testkit';
 import { busContract } from '../bus.contract.js';
 import { logBus } from './log-bus.js';
 
-const store = memoryEventStore();
-busContract('log', async () => logBus({ store }));
+const record = await testEventStore();
+afterAll(() => record.stop());
+busContract('log', async () => logBus({ store: record.connect() }));

@@ -7,6 +7,7 @@ import { StreamIndex } from './stream-index.js';
 import type { ProposedEvent, StoredEvent } from './stored-event.js';
 
 const REMEMBERED_IDS = 65_536;
+const CHECKED_AT_START_BYTES = 256 * 1024 * 1024;
 
 export type Expected = number | 'no-stream' | 'any' | 'stream-exists';
 
@@ -49,11 +50,15 @@ export class EventRecord {
   private allWaiters = new Set<() => void>();
   private readonly streamWaiters = new Map<string, Set<() => void>>();
   private settleWaiters: (() => void)[] = [];
+  private foundDamage: CorruptRecord | undefined;
+  private closed = false;
+  private background: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly lock: FolderLock,
     readonly log: RecordLog,
     readonly index: StreamIndex,
+    private readonly say: (message: string) => void,
   ) {
     this.createdMs = log.createdMs;
     this.commit = new GroupCommit(
@@ -73,20 +78,38 @@ export class EventRecord {
     let index: StreamIndex | undefined;
     try {
       const opened = (index = StreamIndex.open(join(options.folder, 'index'), options.log));
+      let checkedFrom = 0;
       const log = await RecordLog.open(
         { folder: join(options.folder, 'record'), segmentBytes: options.segmentBytes, log: options.log },
-        (recordId) => opened.checkpointOf(recordId),
+        (recordId) => {
+          const checkpoint = opened.checkpointOf(recordId);
+          checkedFrom = checkpoint.position;
+          return checkpoint;
+        },
         async (events) => {
           opened.add(events);
           await opened.flush();
         },
       );
-      return new EventRecord(lock, log, opened);
+      const record = new EventRecord(lock, log, opened, options.log);
+      await record.checkOldEvents(checkedFrom);
+      return record;
     } catch (error) {
       await index?.close();
       lock.release();
       throw error;
     }
+  }
+
+  /** What is wrong with the files, once something has been found; from then on nothing is appended. */
+  get damage(): CorruptRecord | undefined {
+    return this.foundDamage;
+  }
+
+  /** Takes note of damage met while reading. What is whole can still be read, so that it can be saved. */
+  reportDamage(error: CorruptRecord): void {
+    if (!this.foundDamage) this.say(`${error.message}. Nothing is appended any more; restore a backup.`);
+    this.foundDamage ??= error;
   }
 
   /** Bytes of appends that wait for the disk; whoever takes requests should hold back when it grows. */
@@ -99,8 +122,15 @@ export class EventRecord {
    * repetition of what the stream holds at `expected` is answered as it was the first time. Rules as in EventStoreDB's `CheckCommit`.
    */
   append(stream: string, expected: Expected, events: readonly ProposedEvent[], done: (outcome: AppendOutcome) => void, failed: (error: NotDurable) => void): void {
+    if (this.foundDamage) return failed(new NotDurable(this.foundDamage));
     const flying = this.inFlight.get(stream);
-    const head = flying ? flying.head : this.index.head(stream);
+    let head: number;
+    try {
+      head = flying ? flying.head : this.index.head(stream);
+    } catch (error) {
+      this.reportDamage(error as CorruptRecord);
+      return failed(new NotDurable(error as Error));
+    }
     const failuresBefore = this.failures;
     const answer = (outcome: AppendOutcome) => {
       if (this.failures !== failuresBefore) return failed(new NotDurable(new Error('a write that this append depends on has failed')));
@@ -125,7 +155,10 @@ export class EventRecord {
       if (expectedRevision < head) {
         void this.repetition(stream, expectedRevision, events, flying).then(
           (last) => answer(last ? { kind: 'appended', ...last } : { kind: 'wrong-expected-version', current: head }),
-          (error: unknown) => failed(error as NotDurable),
+          (error: unknown) => {
+            if (error instanceof CorruptRecord) this.reportDamage(error);
+            failed(new NotDurable(error as Error));
+          },
         );
         return;
       }
@@ -194,10 +227,35 @@ export class EventRecord {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    await this.background;
     await this.commit.idle();
     await this.index.close();
     this.log.close();
     this.lock.release();
+  }
+
+  /**
+   * Events that an earlier run had indexed are checked too: the newest before the start, which a damage there prevents, and the rest
+   * in the background, which stops appending when it finds one.
+   */
+  private async checkOldEvents(to: number): Promise<void> {
+    const from = to <= CHECKED_AT_START_BYTES ? this.log.start : await this.log.align(to - CHECKED_AT_START_BYTES);
+    await this.log.check(from, to, () => undefined);
+    if (from > this.log.start) this.background = this.checkInBackground(from);
+  }
+
+  private async checkInBackground(to: number): Promise<void> {
+    try {
+      for (let at = this.log.start; at < to && !this.closed; ) {
+        const events = await this.log.readForwards(at, 1024 * 1024);
+        at = events.at(-1)!.end;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    } catch (error) {
+      if (error instanceof CorruptRecord) this.reportDamage(error);
+      else this.say(`The check of old events has ended: ${(error as Error).message}`);
+    }
   }
 
   private add(stream: string, head: number, events: readonly ProposedEvent[], known: InFlight | undefined, done: (outcome: AppendOutcome) => void, failed: (error: NotDurable) => void): void {

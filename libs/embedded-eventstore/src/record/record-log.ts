@@ -50,7 +50,8 @@ export class RecordLog {
     /** Names this record; a backup has the same. */
     readonly recordId: Buffer,
     private readonly segments: Segment[],
-    private readonly watermark: Watermark,
+    /** None when opened for reading alone. */
+    private readonly watermark: Watermark | undefined,
     private durableEnd: number,
     private lastEventLength: number,
     private lastCreatedMs: number,
@@ -78,6 +79,28 @@ export class RecordLog {
     }
   }
 
+  /**
+   * Opens what is acknowledged for reading alone, beside a server or without one. Changes nothing and takes no lock: files only grow,
+   * and what is acknowledged never changes.
+   */
+  static openReadOnly(folder: string): RecordLog {
+    const acknowledgedPath = join(folder, 'acknowledged');
+    const acknowledged = Watermark.read(acknowledgedPath);
+    const segments: Segment[] = [];
+    try {
+      const recordId = openSegments({ folder, segmentBytes: Number.MAX_SAFE_INTEGER, log: () => undefined }, segments, acknowledged, 'r');
+      const last = segments.at(-1)!;
+      const filesEnd = last.base + last.size;
+      if (acknowledged > filesEnd) throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but the files end at ${filesEnd}`);
+      const log = new RecordLog({ folder, segmentBytes: Number.MAX_SAFE_INTEGER, log: () => undefined }, recordId, segments, undefined, acknowledged || filesEnd, 0, 0);
+      for (const segment of segments) segment.size = Math.max(0, Math.min(segment.size, log.durableEnd - segment.base));
+      return log;
+    } catch (error) {
+      for (const segment of segments) closeSync(segment.fd);
+      throw error;
+    }
+  }
+
   /** Behind the last durable event. */
   get end(): number {
     return this.durableEnd;
@@ -90,6 +113,10 @@ export class RecordLog {
   }
   get start(): number {
     return SEGMENT_HEAD_BYTES;
+  }
+  /** The files, with the bytes of each that are durable. */
+  get files(): readonly { readonly path: string; readonly base: number; readonly size: number }[] {
+    return this.segments;
   }
 
   get segmentBytes(): number {
@@ -119,7 +146,7 @@ export class RecordLog {
         written += bytesWritten;
       }
       await flush(segment.fd);
-      this.watermark.set(start + bytes.length);
+      this.watermark!.set(start + bytes.length);
     } catch (error) {
       this.mustTruncate = true;
       try {
@@ -261,7 +288,7 @@ export class RecordLog {
 
   close(): void {
     for (const segment of this.segments) closeSync(segment.fd);
-    this.watermark.close();
+    this.watermark?.close();
   }
 
   private async recover(acknowledged: number, checkpoint: Checkpoint, onEvents: (events: readonly StoredEvent[]) => Promise<void> | void): Promise<void> {
@@ -278,7 +305,7 @@ export class RecordLog {
     }
     // What a killed process had written but not flushed is served from now on, so it must be on disk first.
     fdatasyncSync(last.fd);
-    this.watermark.set(this.durableEnd);
+    this.watermark!.set(this.durableEnd);
     this.lastEventLength = checkpoint.lastEventLength;
     this.lastCreatedMs = checkpoint.createdMs;
     await this.check(checkFrom, this.durableEnd, async (events) => {
@@ -386,10 +413,10 @@ export class RecordLog {
 }
 
 /** Opens all files of the folder into `segments` and checks that none is missing; returns the record's id. */
-function openSegments(options: RecordLogOptions, segments: Segment[], acknowledged: number): Buffer {
+function openSegments(options: RecordLogOptions, segments: Segment[], acknowledged: number, mode: 'r' | 'r+' = 'r+'): Buffer {
   const bases = readdirSync(options.folder).map(segmentBase).filter((base) => base !== undefined).sort((a, b) => a - b);
   if (bases.length === 0) {
-    if (acknowledged > 0) throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but ${options.folder} holds none`);
+    if (acknowledged > 0 || mode === 'r') throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but ${options.folder} holds no events`);
     const recordId = randomBytes(16);
     segments.push(createSegment(options.folder, 0, recordId));
     return recordId;
@@ -397,14 +424,14 @@ function openSegments(options: RecordLogOptions, segments: Segment[], acknowledg
   let recordId: Buffer | undefined;
   for (const [index, base] of bases.entries()) {
     const path = segmentPath(options.folder, base);
-    const fd = openSync(path, 'r+');
+    const fd = openSync(path, mode);
     const size = fstatSync(fd).size;
     const previous = segments.at(-1);
     segments.push({ base, path, fd, size });
     const expectedBase = previous ? previous.base + previous.size : 0;
     if (base !== expectedBase) throw new CorruptRecord(`${path} should begin at position ${expectedBase}: a file before it is missing or has another length`);
     // A crash while a file was being begun leaves a head that is cut off, and nothing in it can have been acknowledged.
-    if (index === bases.length - 1 && size < SEGMENT_HEAD_BYTES && acknowledged <= base) {
+    if (index === bases.length - 1 && size < SEGMENT_HEAD_BYTES && acknowledged <= base && mode === 'r+') {
       options.log(`${path} was being begun when the process ended and is begun anew`);
       segments.pop();
       closeSync(fd);

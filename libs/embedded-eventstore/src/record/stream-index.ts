@@ -1,16 +1,18 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { join } from 'node:path';
-import { mkdirSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { CorruptRecord } from './faults.js';
 import type { Checkpoint } from './record-log.js';
 import type { StoredEvent } from './stored-event.js';
 
+const FILE = 'streams.mdb';
 const FLUSH_EVENTS = 2000;
 const FLUSH_MS = 100;
 const CHECKPOINT_KEY = Buffer.from('checkpoint');
 const NUMBER_BYTES = 6;
+const LMDB_MAGIC = 0xbeef_c0de;
 
 /** The events of one stream that LMDB does not have yet: their positions from revision `first` on. */
 interface Tail {
@@ -44,10 +46,44 @@ export class StreamIndex {
     this.latest = checkpoint;
   }
 
+  /**
+   * Opens the index, or begins one. One that is damaged is not used: it is put aside, the log says so, and it is made anew from the
+   * record, which loses nothing.
+   */
   static open(folder: string, log: (message: string) => void): StreamIndex {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, FILE);
+    let damage = lookForDamage(path);
+    if (damage === undefined) {
+      try {
+        const index = StreamIndex.openUnchecked(folder, log);
+        const counted = index.positionsByRevision.getStats() as { entryCount: number };
+        if (counted.entryCount === index.eventCount) return index;
+        damage = `it holds ${counted.entryCount} events instead of ${index.eventCount}`;
+        void index.root.close();
+      } catch (error) {
+        damage = (error as Error).message;
+      }
+    }
+    const aside = join(folder, `damaged-${new Date().toISOString().replaceAll(':', '-')}`);
+    renameSync(path, aside);
+    rmSync(`${path}-lock`, { force: true });
+    log(`The index was damaged (${damage}). It has been put aside as ${aside} and is made anew from the record.`);
+    return StreamIndex.openUnchecked(folder, log);
+  }
+
+  /** Opens an index for a check, undefined when there is none. Throws CorruptRecord when it is damaged; puts nothing aside. */
+  static openExisting(folder: string): StreamIndex | undefined {
+    const path = join(folder, FILE);
+    if (!existsSync(path)) return undefined;
+    const damage = lookForDamage(path);
+    if (damage !== undefined) throw new CorruptRecord(`The index is damaged: ${damage}`);
+    return StreamIndex.openUnchecked(folder, () => undefined);
+  }
+
+  private static openUnchecked(folder: string, log: (message: string) => void): StreamIndex {
     const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
-    const root = open<Buffer, Buffer>({ path: join(folder, 'streams.mdb'), maxDbs: 4, ...binary });
+    const root = open<Buffer, Buffer>({ path: join(folder, FILE), maxDbs: 4, ...binary });
     const heads = root.openDB<Buffer, Buffer>({ name: 'heads', ...binary });
     const positions = root.openDB<Buffer, Buffer>({ name: 'positions', ...binary });
     const stored = root.get(CHECKPOINT_KEY);
@@ -162,6 +198,41 @@ export class StreamIndex {
       }, 1000).unref();
     }
   }
+}
+
+/**
+ * What is wrong with the file as a whole, undefined when nothing is to be seen. LMDB maps its file into memory, and would end the
+ * process at a page that is not there.
+ */
+function lookForDamage(path: string): string | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    if (size === 0) return undefined;
+    const first = readMeta(fd, 0);
+    if (!first) return 'its first page is not one of LMDB';
+    const second = readMeta(fd, first.pageBytes);
+    if (!second) return 'its second page is not one of LMDB';
+    const latest = first.transaction >= second.transaction ? first : second;
+    const needed = (latest.lastPage + 1) * latest.pageBytes;
+    return size < needed ? `it has ${size} bytes where ${needed} are needed` : undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The fields of an LMDB meta page, see `MDB_meta` in its source. */
+function readMeta(fd: number, offset: number): { pageBytes: number; lastPage: number; transaction: number } | undefined {
+  const bytes = Buffer.alloc(160);
+  if (readSync(fd, bytes, 0, 160, offset) < 160 || bytes.readUInt32LE(24) !== LMDB_MAGIC) return undefined;
+  const pageBytes = bytes.readUInt32LE(48);
+  if (pageBytes < 512 || pageBytes > 65_536 || (pageBytes & (pageBytes - 1)) !== 0) return undefined;
+  return { pageBytes, lastPage: Number(bytes.readBigUInt64LE(144)), transaction: Number(bytes.readBigUInt64LE(152)) };
 }
 
 function merge(older: Map<string, Tail>, newer: Map<string, Tail>): Map<string, Tail> {

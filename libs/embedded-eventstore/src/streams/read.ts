@@ -11,7 +11,7 @@ const PAGE_EVENTS = 256;
 const LINK_TYPE = '$>';
 
 /** Streams/Read: reads and subscriptions, of a stream or of everything. */
-export function read(record: EventRecord, onCorrupt: (error: CorruptRecord) => void): (call: GrpcCall) => Promise<void> {
+export function read(record: EventRecord): (call: GrpcCall) => Promise<void> {
   return async (call) => {
     const request = readReadRequest(await call.single());
     const answer = new ReadAnswer(record, call, request);
@@ -25,7 +25,7 @@ export function read(record: EventRecord, onCorrupt: (error: CorruptRecord) => v
       call.end();
     } catch (error) {
       if (!(error instanceof CorruptRecord)) throw error;
-      onCorrupt(error);
+      record.reportDamage(error);
       throw new RpcError(Code.dataLoss, error.message);
     }
   };
