@@ -13,7 +13,7 @@ export interface AccessRow {
   readonly method: Method;
   /** As the router knows it, such as `/v1/reports/:id/approval`. */
   readonly path: string;
-  /** `public` needs no key; `signature` neither, its handler verifies the body's signature; else a key with one of the roles. */
+  /** `public` needs no key; `signature` neither, its handler verifies the signature over `rawBody` and parses it (`parseJsonBody`); else a key with one of the roles. */
   readonly roles: 'public' | 'signature' | readonly Role[];
   /** Narrows the roles to some kinds of organisation, such as a `reporter` of an agency but not of a partner. */
   readonly kinds?: readonly OrganisationKind[];

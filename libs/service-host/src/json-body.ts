@@ -11,14 +11,18 @@ export type RequestWithRawBody = FastifyRequest & { rawBody?: Buffer };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
-/** Makes JSON the only accepted media type, read strictly, and gives batch addresses their larger limit. */
-export function acceptJsonOnly(instance: FastifyInstance, batchPaths: readonly string[]): void {
+/**
+ * Makes JSON the only accepted media type, read strictly, and gives batch addresses their larger limit. At `signedPaths` the bytes are left
+ * as they came: what they say is nobody's business before their signature holds.
+ */
+export function acceptJsonOnly(instance: FastifyInstance, batchPaths: readonly string[], signedPaths: readonly string[]): void {
   instance.removeAllContentTypeParsers();
   instance.addContentTypeParser(
     /^application\/(?:[\w.-]+\+)?json(?:;|$)/i,
     { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
     (request: RequestWithRawBody, body: Buffer, done) => {
       request.rawBody = body;
+      if (signedPaths.includes(request.routeOptions.url ?? '')) return done(null, undefined);
       try {
         done(null, parseJsonBody(body));
       } catch (error) {

@@ -88,7 +88,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => filter.answer(error, request, reply),
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const instance = adapter.getInstance<FastifyInstance>();
-  acceptJsonOnly(instance, options.batchPaths ?? defaultBatchPaths);
+  acceptJsonOnly(instance, options.batchPaths ?? defaultBatchPaths, access.filter(({ roles }) => roles === 'signature').map(({ path }) => path));
   instance.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) routes.push({ method, path: route.url });
   });

@@ -4,7 +4,7 @@ import type { Logger, Metrics } from '@sejam/service-host';
 import type { RefusedWebhooks } from './answer/refused-webhooks.js';
 import type { Takedowns } from './takedown/act-on-takedown.js';
 import type { KnownRequests } from './takedown/known-requests.js';
-import type { Policy } from './takedown/terms.js';
+import type { Policy } from '@sejam/deadlines';
 
 /** What the takedown side asks about platforms; folded from `platform-*`. */
 export interface Platforms {

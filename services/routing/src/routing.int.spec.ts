@@ -23,7 +23,7 @@ import { followReports } from './takedown/follow-reports.js';
 import { KnownRequests } from './takedown/known-requests.js';
 import { legalBasisTitles } from './takedown/legal-basis.js';
 import { PublishTakedown } from './takedown/publish-takedown.js';
-import { builtInTerms, type Policy } from './takedown/terms.js';
+import { builtInTerms, type Policy } from '@sejam/deadlines';
 import { applyTakedowns, takedownMigrations } from './takedown/takedown-view.js';
 
 /** Domain time that a test turns forwards; everything else is real. */
@@ -224,6 +224,9 @@ describe('a platform answering by webhook', () => {
       expect(await webhook('tiktok', acknowledged(orderId), options)).toMatchObject({ status: 401, body: { code: 'webhook.not-authentic' } });
     }
     expect(await call('POST', '/v1/platforms/tiktok/webhooks', undefined, acknowledged(orderId))).toMatchObject({ status: 401 });
+    const whole = JSON.stringify(acknowledged(orderId));
+    const cut = await call('POST', '/v1/platforms/tiktok/webhooks', undefined, whole.slice(0, -1), { ...sign({ webhookId: 'msg_cut', at: new Date(), body: whole, secrets: [secrets['tiktok'] ?? ''] }) });
+    expect(cut).toMatchObject({ status: 401, body: { code: 'webhook.not-authentic' } });
     expect(await webhook('nobody', acknowledged(orderId), { secret: generateSecret() })).toMatchObject({ status: 401 });
     expect(await history(takedownId)).toEqual(before);
   });
@@ -246,8 +249,9 @@ describe('a platform answering by webhook', () => {
     const refused = await webhook('tiktok', { type: 'order.actioned', data: { orderId, action: 'vanished', actioned_at: 'now' } });
     expect(refused).toMatchObject({ status: 422, body: { errors: expect.arrayContaining([expect.objectContaining({ pointer: '/data/action' }), expect.objectContaining({ pointer: '/data/actionedAt', code: 'required' }), expect.objectContaining({ pointer: '/data/actioned_at', code: 'unknown-field' })]) } });
     for (const [body, status] of [['{"type":', 400], ['[]', 422], ['"text"', 422], ['{"type":"order.unheard","data":{}}', 422], ['{"type":"order.acknowledged"}', 422]] as const) {
-      expect((await webhook('tiktok', body)).status).toBe(status);
+      expect((await webhook('tiktok', body, { id: `msg_${status}_${body.length}` })).status).toBe(status);
     }
+    expect((await call('GET', '/v1/refused-webhooks?platform=tiktok', 'sejam')).body.items).toEqual(expect.arrayContaining([expect.objectContaining({ webhookId: 'msg_400_8', code: 'request.malformed-json' })]));
   });
 
   it('may answer by key as well, with the same answers', async () => {

@@ -2,7 +2,8 @@ import { Body, Controller, HttpCode, Inject, Param, Post, Req } from '@nestjs/co
 import { ApiBody } from '@nestjs/swagger';
 import { IsIn, IsObject, IsString, Matches } from 'class-validator';
 import { DomainError } from '@sejam/event-sourcing';
-import { currentContext, fingerprint, MayBeAbsent, problemOf, RequestCause, RequestRefused, type RequestWithRawBody,
+import {
+  currentContext, fingerprint, MayBeAbsent, parseJsonBody, problemOf, RequestCause, RequestRefused, type RequestWithRawBody,
 } from '@sejam/service-host';
 import { verify } from '@sejam/webhooks';
 import { PORTS, type RoutingPorts } from '../routing-ports.js';
@@ -67,8 +68,8 @@ export class ReceiveAnswers {
       const causationId = `webhook:${platform}:${webhookId}`;
       const { correlationId, traceparent } = currentContext() ?? { correlationId: causationId, traceparent: undefined };
       const cause = { causationId, correlationId, traceparent, by: { organisation: platform, holder: `system:${platform}` } };
-      const parsed = request.body as Inbound['body'];
-      return await this.#receive({ platform, webhookId, cause, body: parsed, signed: { webhookId, timestamp, signature, keyId, body: text } }, readAnswer(parsed));
+      const parsed = parseJsonBody(body);
+      return await this.#receive({ platform, webhookId, cause, body: (parsed ?? {}) as Inbound['body'], signed: { webhookId, timestamp, signature, keyId, body: text } }, readAnswer(parsed));
     } catch (error) {
       await this.#keepRefused({ platform, webhookId, body: text }, error);
       throw error;

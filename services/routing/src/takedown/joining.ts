@@ -1,5 +1,5 @@
 import { DomainError } from '@sejam/event-sourcing';
-import { chooseTerms, type Policy } from './terms.js';
+import { chooseTerms, type Policy } from '@sejam/deadlines';
 import { isOpen, type Joining, type KnownTakedown, type ReopeningCause, type StandingReport, type Takedown, type TakedownEvent } from './takedown.js';
 
 /** How long an order waits for the resolution of a short link, domain time. */

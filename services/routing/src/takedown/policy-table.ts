@@ -3,7 +3,7 @@ import { decode } from '@sejam/contracts';
 import { DomainError } from '@sejam/event-sourcing';
 import { isDatabaseUnavailable, type Client } from '@sejam/postgres';
 import type { Policies } from '../routing-ports.js';
-import type { Policy } from './terms.js';
+import type { Policy } from '@sejam/deadlines';
 
 /** Keeps what `sejam.sla.v1` tells of policies; other messages are none of its concern. Call inside the inbox's transaction. */
 export async function keepPolicies(client: Client, messages: readonly BusMessage[]): Promise<void> {

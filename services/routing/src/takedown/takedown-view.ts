@@ -1,6 +1,6 @@
 import { DomainError, fold, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import type { Client, Migrations, Projection } from '@sejam/postgres';
-import { runningClocks } from './order-clocks.js';
+import { clocksOf } from './order-clocks.js';
 import { isOpen, takedown, type KnownTakedown, type Takedown, type TakedownEvent } from './takedown.js';
 
 export const takedownMigrations: Migrations = { part: 'takedown', folder: new URL('../../migrations/takedown/', import.meta.url) };
@@ -85,7 +85,8 @@ function columns({ revision, changedAt, state }: Row): object {
 }
 
 function nextDue(order: KnownTakedown['orders'][number]): string | null {
-  const dues = runningClocks(order).filter(({ clock }) => clock === 'acknowledgement' || clock === 'resolution').map(({ due }) => due.toISOString());
+  const waiting = clocksOf(order).filter(({ clock, met }) => !met && (clock === 'acknowledgement' || clock === 'resolution'));
+  const dues = waiting.map(({ due }) => due.toISOString());
   return dues.sort()[0] ?? null;
 }
 

@@ -1,6 +1,7 @@
 import type { Given } from '@sejam/event-sourcing/testing';
 import type { ContentOfTakedown, Issuing } from './joining.js';
-import type { Joining, TakedownEvent, Terms } from './takedown.js';
+import type { Terms } from '@sejam/deadlines';
+import type { Joining, TakedownEvent } from './takedown.js';
 import { legalBasisTitles } from './legal-basis.js';
 
 export const takedownId = '6f0b6a4e-3c1d-5f5e-8a43-0d8a2f5b9c11';

@@ -1,3 +1,4 @@
+import type { Terms } from '@sejam/deadlines';
 import type { Aggregate, RecordedEvent } from '@sejam/event-sourcing';
 
 export type Action =
@@ -11,16 +12,6 @@ export type RefusalReason =
 export type ReopeningCause = 'new_report' | 'still_online' | 'reappeared' | 'refusal_disputed' | 'new_grounds';
 
 export type Clock = 'dispatch' | 'acknowledgement' | 'resolution' | 'ruling';
-
-/** Chosen once, when the order is issued; a later policy never changes them. Minutes; percent of the resolution time. */
-export interface Terms {
-  policy: string;
-  version: number;
-  acknowledgeWithinMinutes: number;
-  resolveWithinMinutes: number;
-  warningPercent: number;
-  clarificationCapMinutes: number;
-}
 
 export interface Evidence {
   mediaType: string;
@@ -190,6 +181,8 @@ export interface Order {
   readonly round: number;
   readonly status: OrderStatus;
   readonly issuedAt: string;
+  /** The dispatch clock runs from here. */
+  readonly approvedAt: string;
   readonly requestedAction: Action;
   readonly reasons: string;
   readonly decidedBy: string;
@@ -317,9 +310,9 @@ function evolveKnown(state: KnownTakedown, event: RecordedEvent<TakedownEvent>):
         left: [...state.left, event.data.reportId],
       };
     case 'OrderIssued': {
-      const { orderId, round, requestedAction, reasons, decidedBy, test, terms } = event.data;
+      const { orderId, round, approvedAt, requestedAction, reasons, decidedBy, test, terms } = event.data;
       const order: Order = {
-        orderId, round, requestedAction, reasons, decidedBy, test, terms, issuedAt: at, status: 'awaiting_delivery', trail: [event],
+        orderId, round, approvedAt, requestedAction, reasons, decidedBy, test, terms, issuedAt: at, status: 'awaiting_delivery', trail: [event],
         delivered: false, deemed: false, platformFailures: [], failedAttempts: [], actioned: false, verification: 'none', warned: [], passed: [], escalation: 0,
       };
       return { ...state, orders: [...state.orders, order] };
