@@ -69,7 +69,8 @@ export async function startEventStore(options: EventStoreOptions): Promise<Runni
     return {
       port: server.port,
       url: `esdb://${urlHost}:${server.port}?tls=false`,
-      close: () => (closed ??= server.close().then(() => record.close())),
+      // What has been taken is answered before the calls end.
+      close: () => (closed ??= record.settled().then(() => server.close()).then(() => record.close())),
     };
   } catch (error) {
     await record.close();

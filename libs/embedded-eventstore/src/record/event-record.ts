@@ -226,6 +226,11 @@ export class EventRecord {
     this.settleWaiters.push(wake);
   }
 
+  /** Resolves when everything appended so far is durable, or has failed. */
+  settled(): Promise<void> {
+    return this.commit.idle();
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     await this.background;

@@ -24,11 +24,13 @@ export interface BatchFailure {
   readonly details: { readonly type: string; readonly value: Buffer };
 }
 
-/** BatchAppendResp of an append that did not. Clients need the details: some end their process without. */
-export function batchFailure(correlationId: string, options: AppendOptions | undefined, failure: BatchFailure): Buffer {
+/**
+ * BatchAppendResp of an append that did not. Details and stream are always there: some clients end their process without either.
+ */
+export function batchFailure(correlationId: string, about: { readonly stream: string; readonly expected?: Expected }, failure: BatchFailure): Buffer {
   const details = field.message(3, field.string(1, `type.googleapis.com/${failure.details.type}`), field.bytes(2, failure.details.value));
   const status = field.message(2, field.uint(1, failure.code), field.string(2, failure.message), details);
-  return Buffer.concat([correlation(correlationId), status, options ? streamAndExpectation(options) : Buffer.alloc(0)]);
+  return Buffer.concat([correlation(correlationId), status, streamAndExpectation(about)]);
 }
 
 const detail = (name: string, ...parts: Buffer[]) => ({ type: `event_store.client.${name}`, value: Buffer.concat(parts) });
@@ -83,6 +85,7 @@ function correlation(id: string): Buffer {
   return field.bytes(1, uuidParts(id, false));
 }
 
-function streamAndExpectation(options: AppendOptions): Buffer {
-  return Buffer.concat([field.message(4, field.string(3, options.stream)), expectation(options.expected, 5, 6, 7, 8)]);
+function streamAndExpectation({ stream, expected }: { readonly stream: string; readonly expected?: Expected }): Buffer {
+  const identifier = field.message(4, field.string(3, stream));
+  return expected === undefined ? identifier : Buffer.concat([identifier, expectation(expected, 5, 6, 7, 8)]);
 }

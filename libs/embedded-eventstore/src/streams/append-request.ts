@@ -36,19 +36,26 @@ export function readAppendRequest(bytes: Buffer): { options?: AppendOptions; eve
   return request;
 }
 
-/** The correlation id, and whether this is the first fragment of its append, so that a faulty request can still be answered once. */
-export function peekBatchRequest(bytes: Buffer): { correlationId: string; isFirst: boolean } {
+/**
+ * The correlation id, and the stream when this is the first fragment of its append, so that a faulty request can still be answered
+ * once and as clients expect it.
+ */
+export function peekBatchRequest(bytes: Buffer): { correlationId: string; stream: string | undefined } {
   const reader = new ProtoReader(bytes);
   let correlationId = EMPTY_UUID;
-  let isFirst = false;
+  let stream: string | undefined;
   while (reader.next()) {
     if (reader.field === 1) correlationId = readUuid(reader.message());
-    else {
-      isFirst ||= reader.field === 2;
-      reader.skip();
-    }
+    else if (reader.field === 2) {
+      const options = reader.message();
+      stream = '';
+      while (options.next()) {
+        if (options.field === 1) stream = readStreamName(options.message());
+        else options.skip();
+      }
+    } else reader.skip();
   }
-  return { correlationId, isFirst };
+  return { correlationId, stream };
 }
 
 export function readBatchRequest(bytes: Buffer, nowMs: number): BatchRequest {

@@ -1,4 +1,4 @@
-import type { EventRecord } from '../record/event-record.js';
+import type { EventRecord, Expected } from '../record/event-record.js';
 import type { ProposedEvent } from '../record/stored-event.js';
 import type { GrpcCall } from '../wire/grpc-call.js';
 import { Code, RpcError } from '../wire/status.js';
@@ -32,7 +32,7 @@ export function batchAppend(record: EventRecord, limits: AppendLimits): (call: G
     const endWhenAnswered = () => {
       if (isClosing && unanswered === 0) call.end();
     };
-    const refuse = (correlationId: string, options: BatchOptions | undefined, failure: BatchFailure) => call.send(batchFailure(correlationId, options, failure));
+    const refuse = (correlationId: string, about: { stream: string; expected?: Expected }, failure: BatchFailure) => call.send(batchFailure(correlationId, about, failure));
     const holdBack = () => {
       if (paused || (record.waitingBytes <= MAX_WAITING_BYTES && call.backlogBytes <= MAX_BACKLOG_BYTES)) return;
       paused = true;
@@ -119,12 +119,13 @@ export function batchAppend(record: EventRecord, limits: AppendLimits): (call: G
         try {
           receive(message);
         } catch (error) {
-          const { correlationId, isFirst } = peekBatchRequest(message);
-          const options = gathering.get(correlationId)?.options;
-          if (!options && !isFirst) return;
+          const { correlationId, stream } = peekBatchRequest(message);
+          const about = gathering.get(correlationId)?.options ?? (stream === undefined ? undefined : { stream });
+          // The rest of an append that has been answered already.
+          if (!about) return;
           forget(correlationId);
           const isDenied = error instanceof RpcError && error.code === Code.permissionDenied;
-          refuse(correlationId, options, isDenied ? failures.accessDenied(error.message) : failures.badRequest((error as Error).message));
+          refuse(correlationId, about, isDenied ? failures.accessDenied(error.message) : failures.badRequest((error as Error).message));
         }
       },
       () => {
