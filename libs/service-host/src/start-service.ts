@@ -109,6 +109,11 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   });
   // Reading the body resumes in the socket's context, not in the request's.
   instance.addHook('preHandler', (request, _reply, done) => withContext(contexts.get(request.raw) ?? {}, done));
+  // A connection kept alive after the last answer would keep the end waiting.
+  instance.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) void reply.header('connection', 'close');
+    done(null, payload);
+  });
   instance.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     const seconds = reply.elapsedTime / 1000;
