@@ -25,7 +25,7 @@ export interface Issuing {
 
 /**
  * One approved content of a report opens or joins the takedown of its key. There is never a second order for an open one; one that was
- * withdrawn or reinstated is reopened, unless an upheld objection withdrew it.
+ * withdrawn or reinstated is reopened, unless an upheld objection withdrew it. On a merged one nothing is decided: its target decides.
  */
 export function join(state: Takedown, content: ContentOfTakedown, joining: Joining, issuing: Issuing): TakedownEvent[] {
   if (state.status === 'none') {
@@ -37,7 +37,7 @@ export function join(state: Takedown, content: ContentOfTakedown, joining: Joini
     ];
     return provisional ? opening : [...opening, orderIssued(content, joining, { round: 1, reports: 1, approvedAt: joining.approvedAt }, issuing)];
   }
-  if (state.left.includes(joining.reportId) || state.reports.some(({ reportId }) => reportId === joining.reportId)) return [];
+  if (state.merged !== undefined || state.left.includes(joining.reportId) || state.reports.some(({ reportId }) => reportId === joining.reportId)) return [];
 
   const newest = state.orders.at(-1);
   const standing = state.reports.length + 1;
@@ -62,7 +62,7 @@ export function join(state: Takedown, content: ContentOfTakedown, joining: Joini
 
 /** A report withdrawn at its agency leaves. The last one to leave an open order withdraws it. */
 export function leave(state: Takedown, { reportId, reason, merged = false }: { reportId: string; reason: string; merged?: boolean }): TakedownEvent[] {
-  if (state.status === 'none' || state.left.includes(reportId)) return [];
+  if (state.status === 'none' || state.merged !== undefined || state.left.includes(reportId)) return [];
   const leaving = state.reports.find((report) => report.reportId === reportId);
   // A report that comes over from a merged takedown may be withdrawn before it has joined here; it must not join afterwards.
   if (leaving === undefined && !merged) return [];
@@ -122,9 +122,16 @@ export function reopen(
   return reopened(known, basis, known.reports.length, { cause, reason, reopenedBy }, issuing);
 }
 
-/** The known takedown, if this organisation may act on it: nobody acts on what is reported about itself. */
-export function acted(state: Takedown, organisation: string): KnownTakedown {
+/** The takedown, if it is there and nothing went over to another. */
+export function standing(state: Takedown): KnownTakedown {
   if (state.status === 'none') throw new DomainError('takedown.not-found', 'not-found', 'There is no such takedown');
+  if (state.merged !== undefined) throw new DomainError('takedown.merged', 'conflict', `This takedown was merged into ${state.merged.into}`);
+  return state;
+}
+
+/** The takedown, if this organisation may act on it: nobody acts on what is reported about itself. */
+export function acted(takedown: Takedown, organisation: string): KnownTakedown {
+  const state = standing(takedown);
   if (state.reports.some(({ target }) => target === `organiser:${organisation}`)) {
     throw new DomainError('takedown.self-interest', 'forbidden', `A report here is about ${organisation}; another agency must act on it`);
   }

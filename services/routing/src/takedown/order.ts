@@ -1,12 +1,11 @@
 import { DomainError } from '@sejam/event-sourcing';
-import { acted } from './joining.js';
+import { acted, standing } from './joining.js';
 import { isOpen, type Observation, type Order, type Takedown, type TakedownEvent } from './takedown.js';
 
 /** An issuer takes the newest order back; after an action this asks the platform to undo it. */
 export function withdraw(state: Takedown, { reason, withdrawnBy }: { reason: string; withdrawnBy: string }): TakedownEvent[] {
-  const { orderId, withdrawal, status } = newestOrder(acted(state, withdrawnBy).orders);
+  const { orderId, withdrawal } = newestOrder(acted(state, withdrawnBy).orders);
   if (withdrawal !== undefined) return [];
-  if (status === 'merged') throw new DomainError('order.merged', 'conflict', 'The order was merged into another takedown');
   return [{ type: 'OrderWithdrawn', data: { orderId, cause: 'issuer', reason, withdrawnBy } }];
 }
 
@@ -41,14 +40,13 @@ export function rule(
   }
   if (ruling === 'dismissed') return [{ type: 'ObjectionDismissed', data: { orderId, reason, ruledBy } }];
   const upheld: TakedownEvent = { type: 'ObjectionUpheld', data: { orderId, reason, ruledBy } };
-  if (withdrawal !== undefined || order.status === 'merged') return [upheld];
+  if (withdrawal !== undefined) return [upheld];
   return [upheld, { type: 'OrderWithdrawn', data: { orderId, cause: 'objection_upheld', reason, withdrawnBy: ruledBy } }];
 }
 
 /** What an officer or a partner saw; what the platform claims is not thereby verified. */
 export function observe(state: Takedown, { seen, seenBy, note }: { seen: 'gone' | 'online' | 'reappeared'; seenBy: string; note?: string }): TakedownEvent[] {
-  if (state.status === 'none') throw new DomainError('takedown.not-found', 'not-found', 'There is no such takedown');
-  const { orderId, observation } = newestOrder(state.orders);
+  const { orderId, observation } = newestOrder(standing(state).orders);
   const type = observations[seen];
   if (observation?.type === type && observation.seenBy === seenBy && observation.note === note) return [];
   return [{ type, data: { orderId, seenBy, ...(note === undefined ? {} : { note }) } }];
