@@ -8,7 +8,7 @@ import { domainClock, transactor, type EventStore, type StoredEvent } from '@sej
 import { connectEventStore } from '@sejam/eventstoredb';
 import type { BusMessage } from '@sejam/bus';
 import { takedownIdOf } from '@sejam/content';
-import { encode } from '@sejam/contracts';
+import { encode, legalBases } from '@sejam/contracts';
 import { runProjection, postgresMigrations, type Pool, type Projection } from '@sejam/postgres';
 import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, startService, type RunningService } from '@sejam/service-host';
 import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
@@ -21,7 +21,6 @@ import { Takedowns } from './takedown/act-on-takedown.js';
 import { followClocks } from './takedown/follow-clocks.js';
 import { followReports } from './takedown/follow-reports.js';
 import { KnownRequests } from './takedown/known-requests.js';
-import { legalBasisTitles } from './takedown/legal-basis.js';
 import { PublishTakedown } from './takedown/publish-takedown.js';
 import { builtInTerms, type Policy } from '@sejam/deadlines';
 import { applyTakedowns, takedownMigrations } from './takedown/takedown-view.js';
@@ -65,7 +64,7 @@ beforeAll(async () => {
     answerSecrets: async (platform) => (secrets[platform] === undefined ? [] : [{ keyId: `${platform}-1`, secret: secrets[platform] }]),
   };
   const transact = transactor(store, clock);
-  takedowns = new Takedowns({ transact, clock, platforms, policies: { all: async () => policies }, legalBasisTitles, desk: 'desk@sejam.example', redress: 'Object within the order.' });
+  takedowns = new Takedowns({ transact, clock, platforms, policies: { all: async () => policies }, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object within the order.' });
   view = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns });
   const log = createLogger({ name: 'routing', level: 'silent' });
   const metrics = new Metrics('routing');
@@ -113,8 +112,7 @@ function approved({ reportId = randomUUID(), reportedBy = 'bawaslu', key = `tikt
 }
 
 function messageOf(topic: 'sejam.intake.v1' | 'sejam.sla.v1', type: string, subject: string, data: object): BusMessage {
-  const encoded = encode(topic, type, data) as unknown;
-  const value = (Buffer.isBuffer(encoded) ? JSON.parse(encoded.toString('utf8')) : encoded) as Record<string, unknown>;
+  const value: Record<string, unknown> = encode(topic, type, data);
   return { id: randomUUID(), type: `${topic}.${type}`, source: 'sejam://test/intake', subject, time: clock.now().toISOString(), sequence: 0, correlationId: 'test', data: value };
 }
 

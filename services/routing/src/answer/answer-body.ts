@@ -1,4 +1,4 @@
-import type { Action, RefusalReason } from '../takedown/takedown.js';
+import { actions, refusalReasons } from '@sejam/contracts';
 import type { Answer } from './answer.js';
 
 export interface BodyFault {
@@ -10,12 +10,6 @@ export interface BodyFault {
 
 export type ReadAnswer = { readonly orderId: string; readonly answer: Answer } | { readonly faults: readonly BodyFault[] };
 
-const actions: readonly Action[] = [
-  'removed', 'access_disabled', 'labelled', 'demoted', 'age_restricted', 'interaction_restricted', 'account_suspended', 'account_terminated', 'already_gone',
-];
-const refusalReasons: readonly RefusalReason[] = [
-  'not_found', 'not_illegal_here', 'insufficient_information', 'wrong_platform', 'protected_speech', 'duplicate', 'technically_impossible', 'other',
-];
 export const answerTypes = [
   'order.acknowledged', 'order.clarification_requested', 'order.actioned', 'order.refused', 'order.objected', 'content.reinstated',
 ] as const satisfies readonly Answer['type'][];

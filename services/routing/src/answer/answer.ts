@@ -1,5 +1,6 @@
+import type { Action, RefusalReason } from '@sejam/contracts';
 import { DomainError, type Decided } from '@sejam/event-sourcing';
-import { orderOf, risen, type Action, type Order, type OrderStatus, type RefusalReason, type Takedown, type TakedownEvent } from '../takedown/takedown.js';
+import { orderOf, risen, type Order, type OrderStatus, type Takedown, type TakedownEvent } from '../takedown/takedown.js';
 
 /** What a platform says of one order, in the words of the contract. */
 export type Answer =

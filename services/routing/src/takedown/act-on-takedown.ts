@@ -1,3 +1,4 @@
+import type { LegalBasis } from '@sejam/contracts';
 import { DomainError, type Decided, type DecisionContext, type DomainClock, type RecordedEvent, type Transact } from '@sejam/event-sourcing';
 import { transactorForRequests, type RequestCause } from '@sejam/service-host';
 import type { Platforms, Policies } from '../routing-ports.js';
@@ -22,7 +23,7 @@ export interface TakedownsOptions {
   readonly clock: DomainClock;
   readonly platforms: Platforms;
   readonly policies: Policies;
-  readonly legalBasisTitles: Readonly<Record<string, string>>;
+  readonly legalBases: ReadonlyMap<string, LegalBasis>;
   readonly desk: string;
   readonly redress: string;
 }
@@ -41,8 +42,8 @@ export class Takedowns {
     const { events, state, replayed } = await this.#transact(takedown, takedownId, cause, (current, context) => {
       const platform = current.status === 'none' ? content?.platform : current.platform;
       const endpoint = platform === undefined ? undefined : this.options.platforms.endpointOf(platform);
-      const { legalBasisTitles, desk, redress } = this.options;
-      const issuing = { at: context.at, policies, legalBasisTitles, test: endpoint?.test ?? false };
+      const { legalBases, desk, redress } = this.options;
+      const issuing = { at: context.at, policies, legalBases, test: endpoint?.test ?? false };
       return addressed(current, decide(current, context, issuing), context, { hasEndpoint: endpoint?.hasEndpoint ?? false, desk, redress });
     });
     return { events, state, replayed };

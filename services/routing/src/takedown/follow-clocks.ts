@@ -1,5 +1,5 @@
 import type { BusMessage } from '@sejam/bus';
-import { decode } from '@sejam/contracts';
+import { understand } from '@sejam/contracts';
 import type { DomainClock } from '@sejam/event-sourcing';
 import type { Takedowns } from './act-on-takedown.js';
 import { passDeadline, warn } from './deadline.js';
@@ -8,7 +8,7 @@ import type { Clock } from './takedown.js';
 
 /** Acts on what sla tells of orders' clocks: warns a platform, and records a deadline as passed if the takedown's own stream says so. */
 export async function followClocks({ takedowns, clock }: { takedowns: Takedowns; clock: DomainClock }, message: BusMessage): Promise<void> {
-  const told = decode('sejam.sla.v1', message.type, Buffer.from(JSON.stringify(message.data)));
+  const told = understand('sejam.sla.v1', message.type, message.data);
   if (told?.type !== 'DeadlineApproaching' && told?.type !== 'DeadlineReached') return;
   const { orderId, run, due } = told.data;
   // The decision clock is a report's, and intake's to judge.

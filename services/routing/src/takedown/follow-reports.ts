@@ -1,9 +1,8 @@
-import { decode } from '@sejam/contracts';
 import type { BusMessage } from '@sejam/bus';
-import type { Message } from '@sejam/contracts';
+import { understand, type Action, type Message } from '@sejam/contracts';
 import type { RequestCause } from '@sejam/service-host';
 import type { Takedowns } from './act-on-takedown.js';
-import type { Action, Joining } from './takedown.js';
+import type { Joining } from './takedown.js';
 
 type Approved = Extract<Message<'sejam.intake.v1'>, { type: 'ContentsApproved' }>['data'];
 
@@ -12,7 +11,7 @@ const AT_ONCE = 8;
 
 /** Acts on what intake tells: approved contents join their takedowns, a withdrawn report leaves them. Safe to repeat. */
 export async function followReports(takedowns: Takedowns, message: BusMessage): Promise<void> {
-  const told = decode('sejam.intake.v1', message.type, Buffer.from(JSON.stringify(message.data)));
+  const told = understand('sejam.intake.v1', message.type, message.data);
   if (told?.type === 'ContentsApproved') {
     const { data } = told;
     await inParts(data.contents, async (content) => {

@@ -1,3 +1,4 @@
+import type { LegalBasis } from '@sejam/contracts';
 import { DomainError } from '@sejam/event-sourcing';
 import { chooseTerms, type Policy } from '@sejam/deadlines';
 import { isOpen, type Joining, type KnownTakedown, type ReopeningCause, type StandingReport, type Takedown, type TakedownEvent } from './takedown.js';
@@ -18,7 +19,7 @@ export interface ContentOfTakedown {
 export interface Issuing {
   readonly at: Date;
   readonly policies: readonly Policy[];
-  readonly legalBasisTitles: Readonly<Record<string, string>>;
+  readonly legalBases: ReadonlyMap<string, LegalBasis>;
   /** The platform's endpoint was put with `test: true`. */
   readonly test: boolean;
 }
@@ -163,7 +164,7 @@ function orderIssued(
   { takedownId, platform }: Pick<ContentOfTakedown, 'takedownId' | 'platform'>,
   basis: Joining,
   { round, reports, approvedAt, shortLink }: { round: number; reports: number; approvedAt: string; shortLink?: 'unresolvable' | 'unresolved_in_time' },
-  { at, policies, legalBasisTitles, test }: Issuing,
+  { at, policies, legalBases, test }: Issuing,
 ): TakedownEvent {
   const { requestedAction, territories, clarificationUrl, category, legalBasis, reasons, decidedBy, issuedBy } = basis;
   return {
@@ -176,7 +177,7 @@ function orderIssued(
       ...(territories === undefined ? {} : { territories }),
       ...(clarificationUrl === undefined ? {} : { clarificationUrl }),
       category,
-      legalBasis: legalBasis.map((code) => ({ code, title: legalBasisTitles[code] ?? code })),
+      legalBasis: legalBasis.map((code) => ({ code, title: legalBases.get(code)?.title ?? code })),
       reasons,
       decidedBy,
       issuedBy,

@@ -28,7 +28,7 @@ describe('the message of an order', () => {
         orderId, takedownId, round: 1, sequence: 3, test: false, platform: 'tiktok', product: 'tiktok',
         content: { url: report.submittedUrl, canonicalUrl: report.canonicalUrl, contentKey: content.contentKey, note: 'at 0:12' },
         category: 'hoax.voting_procedure', contentForm: 'video', language: 'id',
-        legalBasis: [{ code: 'UU-10-2016:69-c', title: expect.stringContaining('69 (c)') }],
+        legalBasis: [{ code: 'UU-10-2016:69-c', title: expect.stringContaining('69 huruf c') }],
         reasons: report.reasons, factCheck: report.factCheck, evidence: evidence(1), reports: 1, requestedAction: 'removed',
         clarificationUrl: 'https://kpu.example/fact', territories: ['ID'], decidedBy: 'bawaslu', decidedAt: minute(0), issuedBy: 'kominfo', issuedAt: minute(1),
         terms: { policy: 'default', version: 0, acknowledgeWithinMinutes: 10, resolveWithinMinutes: 60 },

@@ -1,5 +1,5 @@
 import type { BusMessage } from '@sejam/bus';
-import { decode } from '@sejam/contracts';
+import { understand } from '@sejam/contracts';
 import { DomainError } from '@sejam/event-sourcing';
 import { isDatabaseUnavailable, type Client } from '@sejam/postgres';
 import type { Policies } from '../routing-ports.js';
@@ -8,7 +8,7 @@ import type { Policy } from '@sejam/deadlines';
 /** Keeps what `sejam.sla.v1` tells of policies; other messages are none of its concern. Call inside the inbox's transaction. */
 export async function keepPolicies(client: Client, messages: readonly BusMessage[]): Promise<void> {
   for (const message of messages) {
-    const told = decode('sejam.sla.v1', message.type, Buffer.from(JSON.stringify(message.data)));
+    const told = understand('sejam.sla.v1', message.type, message.data);
     if (told?.type !== 'SlaPolicySet') continue;
     const { $typeName: _type, window, reason: _reason, ...rest } = told.data;
     const policy = { ...rest, ...(window === undefined ? {} : { window: { from: window.from, to: window.to } }) };

@@ -1,8 +1,8 @@
+import { legalBases } from '@sejam/contracts';
 import type { Given } from '@sejam/event-sourcing/testing';
 import type { ContentOfTakedown, Issuing } from './joining.js';
 import type { Terms } from '@sejam/deadlines';
 import type { Joining, TakedownEvent } from './takedown.js';
-import { legalBasisTitles } from './legal-basis.js';
 
 export const takedownId = '6f0b6a4e-3c1d-5f5e-8a43-0d8a2f5b9c11';
 export const orderId = `${takedownId}.1`;
@@ -34,7 +34,7 @@ export function joining(changes: Partial<Joining> = {}): Joining {
 }
 
 export function issuing(minutes: number): Issuing {
-  return { at: new Date(minute(minutes)), policies: [], legalBasisTitles, test: false };
+  return { at: new Date(minute(minutes)), policies: [], legalBases: legalBases(), test: false };
 }
 
 export const opened: Given<TakedownEvent> = {
@@ -60,7 +60,7 @@ export function issued(round = 1, at = minute(0)): Given<TakedownEvent> & { type
     at,
     data: {
       orderId: `${takedownId}.${round}`, round, approvedAt: at, requestedAction: 'removed', category: 'hoax.voting_procedure',
-      legalBasis: [{ code: 'UU-10-2016:69-c', title: legalBasisTitles['UU-10-2016:69-c'] ?? '' }], reasons: joining().reasons,
+      legalBasis: [{ code: 'UU-10-2016:69-c', title: legalBases().get('UU-10-2016:69-c')?.title ?? '' }], reasons: joining().reasons,
       decidedBy: 'bawaslu', issuedBy: 'kominfo', reports: 1, terms, test: false,
     },
   };

@@ -1,13 +1,6 @@
+import type { Action, RefusalReason } from '@sejam/contracts';
 import type { Terms } from '@sejam/deadlines';
 import type { Aggregate, RecordedEvent } from '@sejam/event-sourcing';
-
-export type Action =
-  | 'removed' | 'access_disabled' | 'labelled' | 'demoted' | 'age_restricted' | 'interaction_restricted'
-  | 'account_suspended' | 'account_terminated' | 'already_gone';
-
-export type RefusalReason =
-  | 'not_found' | 'not_illegal_here' | 'insufficient_information' | 'wrong_platform' | 'protected_speech'
-  | 'duplicate' | 'technically_impossible' | 'other';
 
 export type ReopeningCause = 'new_report' | 'still_online' | 'reappeared' | 'refusal_disputed' | 'new_grounds';
 
