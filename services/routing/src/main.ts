@@ -1,1 +1,90 @@
-export {};
+import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
+import { runProjection } from '@sejam/postgres';
+import { loadMasterKey } from '@sejam/privacy';
+import { connectParts, followIdentities, IdentityDirectory, identityMigrations, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { routingAccess } from './access.js';
+import { RefusedWebhooks } from './answer/refused-webhooks.js';
+import { routingConfig } from './config.js';
+import { PlatformDirectory } from './platform/platform-directory.js';
+import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
+import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
+import { RoutingModule } from './routing.module.js';
+import type { RoutingPorts } from './routing-ports.js';
+import { Takedowns } from './takedown/act-on-takedown.js';
+import { driveMerges } from './takedown/drive-merges.js';
+import { followClocks } from './takedown/follow-clocks.js';
+import { followReports } from './takedown/follow-reports.js';
+import { KnownRequests } from './takedown/known-requests.js';
+import { completePolicies, keepPolicies, PolicyTable } from './takedown/policy-table.js';
+import { PublishTakedown } from './takedown/publish-takedown.js';
+import { applyTakedowns, takedownMigrations } from './takedown/takedown-view.js';
+
+await runService('routing', async (context) => {
+  const { log, metrics, onClose, env, closing } = context;
+  const config = routingConfig(env);
+  const masterKey = loadMasterKey(config.masterKeyFile);
+  const migrations = [takedownMigrations, platformMigrations, busMigrations, identityMigrations];
+  const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'routing', config, migrations }, context);
+
+  const secrets = new WebhookSecrets(pool, masterKey);
+  if (config.credentialsFile !== undefined) {
+    const credentials = readCredentials(config.credentialsFile, record.recordId);
+    await seedPlatforms({ transact, secrets, credentials, ...(config.sandboxUrl === undefined ? {} : { sandboxUrl: config.sandboxUrl }) });
+  } else if (!(await isSeeded(store))) throw new StartFault('The record has no platforms yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
+
+  const platforms = new PlatformDirectory(secrets);
+  await platforms.follow(store);
+  onClose(() => platforms.stop());
+  const directory = new IdentityDirectory();
+  const identities = await followIdentities({ bus, pool, directory, log });
+  onClose(() => identities.stop());
+
+  const policies = new PolicyTable(pool);
+  const { legalBases, desk, redress } = config;
+  const takedowns = new Takedowns({ transact, platforms, policies, legalBases, desk, redress });
+  const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns, log });
+  onClose(() => takedownView.stop());
+  const merges = driveMerges({ pool, store, takedowns, log });
+  onClose(() => merges.stop());
+
+  void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
+    if (error instanceof StartFault) context.fail(error);
+    else log.warn({ error: String(error) }, 'The topics could not be looked at');
+  });
+  const wording = new PublishTakedown(store);
+  const publisher = runPublisher({
+    store, bus, pool, log, service: 'routing', recordId: record.recordId,
+    topics: { 'takedown-': 'sejam.takedown.v1' },
+    word: (events) => wording.word(events),
+  });
+  onClose(() => publisher.stop());
+
+  const policyConsumer = runConsumer({ bus, pool, log, consumer: 'routing-policies', handlers: { 'sejam.sla.v1': { kind: 'view', handle: keepPolicies } } });
+  onClose(() => policyConsumer.stop());
+  void completePolicies(policies, policyConsumer, closing);
+  const consumer = runConsumer({
+    bus, pool, log, consumer: 'routing',
+    handlers: {
+      'sejam.intake.v1': { kind: 'append', handle: (message) => followReports(takedowns, message) },
+      'sejam.sla.v1': { kind: 'append', handle: (message) => followClocks({ takedowns, clock }, message) },
+    },
+  });
+  onClose(() => consumer.stop());
+
+  const ports: RoutingPorts = {
+    store, transact, clock, pool, platforms, policies, takedowns, takedownView, metrics, log,
+    requests: new KnownRequests(pool),
+    refusedWebhooks: new RefusedWebhooks(pool),
+  };
+  return {
+    module: RoutingModule.with(ports),
+    config,
+    access: routingAccess,
+    directory,
+    readiness: { record: () => store.ping(), keys: () => identities.table.assertFresh() },
+    bus: async () => ({ connected: consumer.status().connected, lag: sum(await consumer.lag()) }),
+    record: () => ({ recordId: record.recordId, speed: clock.speed, now: clock.now() }),
+  };
+});
+
+const sum = (lags: Readonly<Record<string, number>>): number => Object.values(lags).reduce((total, lag) => total + lag, 0);

@@ -64,7 +64,7 @@ beforeAll(async () => {
     answerSecrets: async (platform) => (secrets[platform] === undefined ? [] : [{ keyId: `${platform}-1`, secret: secrets[platform] }]),
   };
   const transact = transactor(store, clock);
-  takedowns = new Takedowns({ transact, clock, platforms, policies: { all: async () => policies }, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object within the order.' });
+  takedowns = new Takedowns({ transact, platforms, policies: { all: async () => policies }, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object within the order.' });
   view = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns });
   const log = createLogger({ name: 'routing', level: 'silent' });
   const metrics = new Metrics('routing');

@@ -1,3 +1,5 @@
+import { DomainError, type Aggregate } from '@sejam/event-sourcing';
+
 /** A secret is known to the record only by its id and its fingerprint (SHA-256, hex, first 16 characters). */
 export interface SecretReference {
   secretId: string;
@@ -6,7 +8,11 @@ export interface SecretReference {
 
 // Events are permanent: add optional fields freely, never rename or remove one.
 export type PlatformEvent =
-  | { type: 'PlatformRegistered'; data: { platform: string; name: string; products: string[] } }
+  /** `secrets`: in force from the first start on, with an endpoint or without. */
+  | {
+      type: 'PlatformRegistered';
+      data: { platform: string; name: string; products: string[]; secrets?: { orders: SecretReference; answers: SecretReference } };
+    }
   | {
       type: 'EndpointSet';
       data: { platform: string; url: string; test: boolean; secrets: { orders: SecretReference; answers: SecretReference } };
@@ -19,3 +25,73 @@ export type PlatformEvent =
       type: 'SecretRotated';
       data: { platform: string; direction: 'orders' | 'answers'; secret: SecretReference; previousSecretId: string; overlapUntil: string };
     };
+
+export interface Endpoint {
+  readonly url: string;
+  /** Orders issued meanwhile are left out of the statistics. */
+  readonly test: boolean;
+  readonly secrets: { readonly orders: SecretReference; readonly answers: SecretReference };
+  /** Secrets that still work beside the newer ones, until `until` (wall time). */
+  readonly previous: readonly { readonly direction: 'orders' | 'answers'; readonly secretId: string; readonly until: string }[];
+  readonly paused: boolean;
+}
+
+/** `lastSecrets` stay in force for answers when the endpoint is removed: a platform that reads its feed still signs. */
+export type Platform =
+  | { readonly status: 'none' }
+  | {
+      readonly status: 'registered';
+      readonly platform: string;
+      readonly name: string;
+      readonly products: readonly string[];
+      readonly endpoint?: Endpoint;
+      readonly lastSecrets?: Pick<Endpoint, 'secrets' | 'previous'>;
+    };
+
+export const platform: Aggregate<Platform, PlatformEvent> = {
+  category: 'platform',
+  initialState: { status: 'none' },
+  eventTypes: ['PlatformRegistered', 'EndpointSet', 'EndpointRemoved', 'EndpointPaused', 'EndpointResumed', 'SecretRotated'],
+  evolve: (state, event) => {
+    if (event.type === 'PlatformRegistered') {
+      const { secrets, ...registered } = event.data;
+      return { status: 'registered', ...registered, ...(secrets === undefined ? {} : { lastSecrets: { secrets, previous: [] } }) };
+    }
+    if (state.status === 'none') return state;
+    switch (event.type) {
+      case 'EndpointSet': {
+        const { url, test, secrets } = event.data;
+        const same = state.lastSecrets?.secrets.orders.secretId === secrets.orders.secretId && state.lastSecrets.secrets.answers.secretId === secrets.answers.secretId;
+        const kept = { secrets, previous: same ? (state.lastSecrets?.previous ?? []) : [] };
+        return { ...state, endpoint: { url, test, paused: false, ...kept }, lastSecrets: kept };
+      }
+      case 'EndpointRemoved': {
+        const { endpoint: _, ...rest } = state;
+        return rest;
+      }
+      case 'EndpointPaused':
+        return state.endpoint === undefined ? state : { ...state, endpoint: { ...state.endpoint, paused: true } };
+      case 'EndpointResumed':
+        return state.endpoint === undefined ? state : { ...state, endpoint: { ...state.endpoint, paused: false } };
+      case 'SecretRotated': {
+        const { direction, secret, previousSecretId, overlapUntil } = event.data;
+        if (state.lastSecrets === undefined) return state;
+        const { secrets, previous } = state.lastSecrets;
+        const kept = { secrets: { ...secrets, [direction]: secret }, previous: [...previous, { direction, secretId: previousSecretId, until: overlapUntil }] };
+        return { ...state, lastSecrets: kept, ...(state.endpoint === undefined ? {} : { endpoint: { ...state.endpoint, ...kept } }) };
+      }
+    }
+  },
+};
+
+export function register(state: Platform, data: Extract<PlatformEvent, { type: 'PlatformRegistered' }>['data']): PlatformEvent[] {
+  return state.status === 'none' ? [{ type: 'PlatformRegistered', data }] : [];
+}
+
+/** Where this platform's messages go from now on. The same again changes nothing. */
+export function setEndpoint(state: Platform, { url, test, secrets }: Pick<Endpoint, 'url' | 'test' | 'secrets'>): PlatformEvent[] {
+  if (state.status === 'none') throw new DomainError('platform.unknown', 'not-found', 'There is no such platform');
+  const now = state.endpoint;
+  const same = now?.url === url && now.test === test && now.secrets.orders.secretId === secrets.orders.secretId && now.secrets.answers.secretId === secrets.answers.secretId;
+  return same ? [] : [{ type: 'EndpointSet', data: { platform: state.platform, url, test, secrets } }];
+}

@@ -1,5 +1,5 @@
 import type { LegalBasis } from '@sejam/contracts';
-import { DomainError, type Decided, type DecisionContext, type DomainClock, type RecordedEvent, type Transact } from '@sejam/event-sourcing';
+import { DomainError, type Decided, type DecisionContext, type RecordedEvent, type Transact } from '@sejam/event-sourcing';
 import { transactorForRequests, type RequestCause } from '@sejam/service-host';
 import type { Platforms, Policies } from '../routing-ports.js';
 import { join, leave, type ContentOfTakedown, type Issuing } from './joining.js';
@@ -20,7 +20,6 @@ export type DecideOnTakedown = (state: Takedown, context: DecisionContext, issui
 
 export interface TakedownsOptions {
   readonly transact: Transact;
-  readonly clock: DomainClock;
   readonly platforms: Platforms;
   readonly policies: Policies;
   readonly legalBases: ReadonlyMap<string, LegalBasis>;

@@ -1,4 +1,5 @@
-import type { BusMessage } from '@sejam/bus';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BusMessage, Consumer } from '@sejam/bus';
 import { understand } from '@sejam/contracts';
 import { DomainError } from '@sejam/event-sourcing';
 import { isDatabaseUnavailable, type Client } from '@sejam/postgres';
@@ -43,5 +44,16 @@ export class PolicyTable implements Policies {
     }
     this.#copiedAt = performance.now();
     return this.#copy;
+  }
+}
+
+const LAG_EVERY_MS = 100;
+
+/** Lets orders be issued once `sla.v1` has been read to its end, as it is after PostgreSQL was wiped, too. Waits for a bus that is away. */
+export async function completePolicies(policies: PolicyTable, consumer: Pick<Consumer, 'lag'>, closing: AbortSignal): Promise<void> {
+  while (!closing.aborted) {
+    const lag = await consumer.lag().then((lags) => lags['sejam.sla.v1'], () => Number.NaN);
+    if (lag === 0) return policies.complete();
+    await delay(LAG_EVERY_MS, undefined, { signal: closing }).catch(() => undefined);
   }
 }

@@ -1,0 +1,59 @@
+import { DomainError, fold, type EventStore, type StoredEvent, type Subscription } from '@sejam/event-sourcing';
+import type { Platforms } from '../routing-ports.js';
+import { platform, type Platform } from './platform.js';
+import type { WebhookSecrets } from './webhook-secrets.js';
+
+/** The platforms as their streams fold, in memory, following the record. Every instance has its own. */
+export class PlatformDirectory implements Platforms {
+  readonly #platforms = new Map<string, Platform>();
+  #complete = false;
+  #following: Subscription | undefined;
+
+  constructor(private readonly secrets: WebhookSecrets) {}
+
+  /** Resolves when `platform-*` is folded to its end; follows it from there. */
+  async follow(store: EventStore): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#following = store.subscribe({
+        name: 'platforms',
+        prefixes: [`${platform.category}-`],
+        handle: (events) => Promise.resolve(this.apply(events)),
+        onCaughtUp: () => {
+          this.#complete = true;
+          resolve();
+        },
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#following?.stop();
+  }
+
+  apply(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      const id = event.stream.slice(`${platform.category}-`.length);
+      this.#platforms.set(id, fold(platform, [event], this.#platforms.get(id) ?? platform.initialState));
+    }
+  }
+
+  find(id: string): Exclude<Platform, { status: 'none' }> | undefined {
+    if (!this.#complete) throw new DomainError('routing.catching-up', 'unavailable', 'The platforms are not known yet; try again', { retryAfterSeconds: 1 });
+    const found = this.#platforms.get(id);
+    return found === undefined || found.status === 'none' ? undefined : found;
+  }
+
+  endpointOf(id: string): { readonly hasEndpoint: boolean; readonly test: boolean } | undefined {
+    const found = this.find(id);
+    return found && { hasEndpoint: found.endpoint !== undefined, test: found.endpoint?.test ?? false };
+  }
+
+  async answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
+    const inForce = this.find(id)?.lastSecrets;
+    if (inForce === undefined) return [];
+    const older = inForce.previous.filter(({ direction, until }) => direction === 'answers' && Date.now() < Date.parse(until)).map(({ secretId }) => secretId);
+    const ids = [inForce.secrets.answers.secretId, ...older.reverse()];
+    const opened = await Promise.all(ids.map(async (keyId) => ({ keyId, secret: await this.secrets.open(id, keyId) })));
+    return opened.flatMap(({ keyId, secret }) => (secret === undefined ? [] : [{ keyId, secret }]));
+  }
+}
