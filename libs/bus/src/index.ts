@@ -4,6 +4,7 @@ export type { AppendHandler, TopicHandler, ViewHandler } from './handlers.js';
 export { isTransient } from './failure.js';
 export { busMigrations, runConsumer, type Consumer, type ConsumerOptions } from './consumer.js';
 export { countHeldStreams, listParked, type ParkedCause, type ParkedMessage } from './parking.js';
+export { rebuild, type RebuildOptions } from './rebuild.js';
 export { runPublisher, type Publisher, type PublisherOptions, type Worded } from './publisher.js';
 export { logBus } from './log/log-bus.js';
 export { kafkaBus, type KafkaBusOptions } from './kafka/kafka-bus.js';

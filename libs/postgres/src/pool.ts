@@ -77,7 +77,9 @@ export function createPool(options: PoolOptions): Pool {
     options: `-c search_path=${schema} -c timezone=UTC`,
     types,
   });
-  // Without a listener a broken idle connection would end the process.
+  // A connection that breaks while no statement runs says so by an event, and an event nobody hears would end the process. Statements
+  // in flight reject by themselves.
+  pool.on('connect', (client) => client.on('error', () => {}));
   pool.on('error', (error) => options.log?.warn({ schema, error: error.message }, 'An idle PostgreSQL connection broke'));
 
   const run = async <Row extends object>(on: pg.Pool | pg.PoolClient, text: string, values?: readonly unknown[]): Promise<QueryResult<Row>> => {
@@ -96,15 +98,7 @@ export function createPool(options: PoolOptions): Pool {
       const client = await pool.connect().catch((error: unknown) => {
         throw translate(error);
       });
-      const onError = (): void => {}; // the statement in flight rejects by itself; an unheard event would end the process
-      client.on('error', onError);
-      return {
-        query: (text, values) => run(client, text, values),
-        release(broken = false) {
-          client.removeListener('error', onError);
-          client.release(broken);
-        },
-      };
+      return { query: (text, values) => run(client, text, values), release: (broken = false) => client.release(broken) };
     },
     end: () => pool.end(),
   };

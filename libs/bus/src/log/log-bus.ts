@@ -83,12 +83,12 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
       const next = new Map<string, number>();
       for (const topic of options.topics) {
         let offset = await readOffset(pool, group, topic);
-        for (let batch: StoredEvent[]; !signal.aborted; offset += batch.length) {
-          batch = await collect(store.read(streamOf(topic), { from: offset, limit: batchMax }));
+        for await (const batch of ahead(store.read(streamOf(topic), { from: offset }), batchMax)) {
           connected = true;
-          if (batch.length === 0) break;
           await handle(topic, batch);
+          offset += batch.length;
         }
+        connected = true;
         next.set(topic, offset);
       }
       if (signal.aborted) return;
@@ -198,6 +198,30 @@ async function* readTopic(store: EventStore, topic: string, { after, follow = fa
     signal?.removeEventListener('abort', stop);
     stop();
     await subscription.stop();
+  }
+}
+
+/** Batches, of which the next is read while the caller works on one. */
+async function* ahead(events: AsyncIterable<StoredEvent>, batchMax: number): AsyncGenerator<StoredEvent[]> {
+  const reading = events[Symbol.asyncIterator]();
+  const batch = async (): Promise<StoredEvent[]> => {
+    const read: StoredEvent[] = [];
+    for (let event = await reading.next(); !event.done; event = await reading.next()) {
+      read.push(event.value);
+      if (read.length === batchMax) break;
+    }
+    return read;
+  };
+  try {
+    for (let coming = batch(); ; ) {
+      const read = await coming;
+      if (read.length === 0) return;
+      coming = batch();
+      coming.catch(() => {}); // heard when it is its turn
+      yield read;
+    }
+  } finally {
+    await reading.return?.();
   }
 }
 
