@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { kafkaBus, logBus, type Bus } from '@sejam/bus';
+import { kafkaBus, logBus, type Bus, type BusTransport, type Consumer } from '@sejam/bus';
 import { topics } from '@sejam/contracts';
 import { domainClock, readRecord, transactor, type DomainClock, type EventStore, type OpenedRecord, type Transact } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
@@ -63,6 +63,14 @@ export async function refuseOtherRecordsTopics(bus: Bus, recordId: string): Prom
       break;
     }
   }
+}
+
+/** For health: whether the bus is listened to, and how many messages wait. */
+export async function busState(transport: BusTransport): Promise<{ connected: boolean; lag: number }> {
+  const consumer = transport.unwrap<Consumer>();
+  const { connected } = consumer.status();
+  if (!connected) return { connected, lag: 0 };
+  return { connected, lag: Object.values(await consumer.lag()).reduce((sum, lag) => sum + lag, 0) };
 }
 
 async function refuseOtherRecord(pool: Pool, recordId: string): Promise<void> {

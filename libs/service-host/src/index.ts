@@ -44,5 +44,5 @@ export { currentContext, newTraceparent, withContext, type RequestContext } from
 export { runService, StartFault, type ServiceContext } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
 export { ValidateInput } from './validate-input.js';
-export { connectParts, partSettings, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
+export { busState, connectParts, partSettings, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
 export { followIdentities } from './follow-identities.js';

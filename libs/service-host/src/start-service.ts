@@ -3,10 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
-import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { connectBus, type BusTransport } from '@sejam/bus';
 import { AccessGuard, defineAccess, type AccessRow, type RequestWithCaller } from './access.js';
 import type { HostConfig } from './config.js';
 import { Health, type HealthOptions } from './health.js';
@@ -37,7 +37,7 @@ export interface ServiceOptions {
   readonly bus?: HealthOptions['bus'];
   readonly record?: HealthOptions['record'];
   /** Transports whose messages the module's `@EventPattern` methods handle. */
-  readonly transports?: readonly CustomTransportStrategy[];
+  readonly transports?: readonly BusTransport[];
   /** Addresses that accept a body of 8 MiB. */
   readonly batchPaths?: readonly string[];
   /** How long requests in flight may take at the end before their connections are cut. */
@@ -125,7 +125,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const app = await NestFactory.create<NestFastifyApplication>(options.module, adapter, { bodyParser: false, abortOnError: false, logger: nestLogger(log) });
   app.useGlobalPipes(new ValidateInput());
   app.useGlobalFilters(filter);
-  for (const strategy of options.transports ?? []) app.connectMicroservice({ strategy });
+  for (const transport of options.transports ?? []) connectBus(app, transport);
 
   let openApi: OpenAPIObject | undefined;
   instance.get('/health/live', (_request, reply) => reply.send({ status: 'live', service: name }));

@@ -214,6 +214,16 @@ describe('decisions', () => {
   });
 });
 
+describe('POST /v1/reports/{id}/amendment', () => {
+  it('changes what was sent and nothing else', async () => {
+    const { body } = await submit({ language: 'id', target: 'voters' });
+    const amended = await call('POST', `/v1/reports/${body.id}/amendment`, keys['bawaslu'], { changes: { region: '33' }, reason: 'wrong province' });
+    expect(amended).toMatchObject({ status: 200, body: { region: '33', language: 'id', target: 'voters', summary: body.summary } });
+    expect(store.all().find(({ id }) => id === amended.body.eventId)).toMatchObject({ data: { changed: ['region'] } });
+    expect(await call('POST', `/v1/reports/${body.id}/amendment`, keys['bawaslu'], { changes: { contents: [] }, reason: 'x' })).toMatchObject({ status: 422 });
+  });
+});
+
 describe('reading reports', () => {
   it('shows a list that holds the caller\'s own writes at once, page by page', async () => {
     for (let n = 0; n < 5; n += 1) {

@@ -1,9 +1,9 @@
-import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
+import { busMigrations, BusTransport, runPublisher } from '@sejam/bus';
 import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
 import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
-import { connectParts, IdentityDirectory, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests } from '@sejam/service-host';
+import { busState, connectParts, IdentityDirectory, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
 import { IntakeModule } from './intake.module.js';
@@ -13,7 +13,6 @@ import type { OrganisationEvent } from './organisation/organisation.js';
 import { applyOrganisationEvents } from './organisation/organisation-view.js';
 import { isSeeded, seedOrganisations } from './organisation/seed-organisations.js';
 import { IdempotencyKeys } from './report/idempotency-keys.js';
-import { passDecisionDeadlineOn } from './report/pass-decision-deadline.js';
 import { publishReport } from './report/publish-report.js';
 import type { ReportEvent } from './report/report.js';
 import { applyReportEvents } from './report/report-view.js';
@@ -50,11 +49,7 @@ await runService('intake', async (context) => {
     word: (events) => events.map(worded),
   });
   onClose(() => publisher.stop());
-  const consumer = runConsumer({
-    bus, pool, log, consumer: 'intake',
-    handlers: { 'sejam.sla.v1': { kind: 'append', handle: (message) => passDecisionDeadlineOn(message, { transact, clock }) } },
-  });
-  onClose(() => consumer.stop());
+  const transport = new BusTransport({ bus, pool, log, consumer: 'intake' });
 
   const keyUse = keepKeyUse(pool, log);
   onClose(() => keyUse.stop());
@@ -71,7 +66,8 @@ await runService('intake', async (context) => {
     directory,
     onKeyUsed: keyUse.used,
     readiness: { record: () => store.ping() },
-    bus: async () => ({ connected: consumer.status().connected, lag: sum(await consumer.lag()) }),
+    transports: [transport],
+    bus: () => busState(transport),
     record: () => ({ recordId: record.recordId, speed: clock.speed, now: clock.now() }),
   };
 });
@@ -83,5 +79,3 @@ function worded(stored: StoredEvent): { type: string; data: object } {
     : { topic: 'sejam.identity.v1' as Topic, ...(stored as StoredEvent<OrganisationEvent>) };
   return { type: ceTypeOf(topic, type), data: encode(topic, type, data) };
 }
-
-const sum = (lags: Readonly<Record<string, number>>): number => Object.values(lags).reduce((total, lag) => total + lag, 0);

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DomainClock, Transact } from '@sejam/event-sourcing';
+import { warningDue } from '@sejam/deadlines';
+import type { DomainClock, StoredEvent, Transact } from '@sejam/event-sourcing';
 import type { Pool } from '@sejam/postgres';
 import type { Logger, Metrics } from '@sejam/service-host';
-import { approach, clock, reach, type Clock } from './clock.js';
+import { approach, clock, reach, type Clock, type ClockEvent } from './clock.js';
 import { appointmentsUntil, type Appointment } from './clock-view.js';
 
 export interface WatchdogOptions {
@@ -16,8 +17,8 @@ export interface WatchdogOptions {
 }
 
 export interface Watchdog {
-  /** Tells of a clock that has something to do, as soon as it is known; the safety poll finds it otherwise. */
-  watch(appointment: Appointment): void;
+  /** Tells of clocks that have just started: the next look into the rows may come too late for a short one. */
+  announce(events: readonly StoredEvent[]): void;
   stop(): Promise<void>;
 }
 
@@ -109,8 +110,17 @@ export function watchdog(options: WatchdogOptions): Watchdog {
     }
   })();
 
+  function announce(events: readonly StoredEvent[]): void {
+    for (const { stream, type, data } of events as readonly StoredEvent<ClockEvent>[]) {
+      if (type !== 'ClockStarted') continue;
+      const due = new Date(data.due);
+      const at = data.clock === 'resolution' && data.terms !== undefined ? warningDue(data.terms, data.startedAt, due) : due;
+      watch({ id: stream.slice('clock-'.length), clock: data.clock, run: data.run, at });
+    }
+  }
+
   return {
-    watch,
+    announce,
     async stop() {
       stopping.abort();
       clearTimeout(timer);
