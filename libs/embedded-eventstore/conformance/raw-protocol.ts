@@ -9,8 +9,8 @@ import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import timestamp from 'google-protobuf/google/protobuf/timestamp_pb.js';
 import { collect, eventually, type ServerUnderTest } from './server-under-test.js';
 
-const { BatchAppendReq, BatchAppendResp, ReadReq, ReadResp } = streams;
-type BatchResponse = InstanceType<typeof BatchAppendResp>;
+const { BatchAppendReq, ReadReq, ReadResp } = streams;
+type BatchResponse = InstanceType<typeof streams.BatchAppendResp>;
 
 const uuid = (text: string) => {
   const message = new shared.UUID();
