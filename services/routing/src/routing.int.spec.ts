@@ -7,19 +7,26 @@ import { startEventStore, type RunningEventStore } from '@sejam/embedded-eventst
 import { domainClock, transactor, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import type { BusMessage } from '@sejam/bus';
-import { takedownIdOf } from '@sejam/content';
+import { platforms, takedownIdOf } from '@sejam/content';
 import { encode, legalBases } from '@sejam/contracts';
 import { runProjection, postgresMigrations, type Pool, type Projection } from '@sejam/postgres';
-import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, startService, type RunningService } from '@sejam/service-host';
+import { createMasterKeyFile } from '@sejam/privacy';
+import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, refusalBy, startService, type RunningService } from '@sejam/service-host';
 import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
 import { generateSecret, sign } from '@sejam/webhooks';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingAccess } from './access.js';
+import { PlatformDirectory } from './platform/platform-directory.js';
+import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
+import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
 import { RoutingModule } from './routing.module.js';
 import type { Platforms } from './routing-ports.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
+import { driveMerges } from './takedown/drive-merges.js';
 import { followClocks } from './takedown/follow-clocks.js';
 import { followReports } from './takedown/follow-reports.js';
+import { identify, releaseHold } from './takedown/joining.js';
+import { completePolicies, keepPolicies, PolicyTable } from './takedown/policy-table.js';
 import { KnownRequests } from './takedown/known-requests.js';
 import { PublishTakedown } from './takedown/publish-takedown.js';
 import { builtInTerms, type Policy } from '@sejam/deadlines';
@@ -59,18 +66,18 @@ beforeAll(async () => {
       keys[holder === 'first' ? organisation : `${organisation}2`] = key;
     }
   }
-  const platforms: Platforms = {
+  const directoryOfPlatforms: Platforms = {
     endpointOf: (platform) => endpoints[platform],
     answerSecrets: async (platform) => (secrets[platform] === undefined ? [] : [{ keyId: `${platform}-1`, secret: secrets[platform] }]),
   };
   const transact = transactor(store, clock);
-  takedowns = new Takedowns({ transact, platforms, policies: { all: async () => policies }, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object within the order.' });
+  takedowns = new Takedowns({ transact, platforms: directoryOfPlatforms, policies: { all: async () => policies }, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object within the order.' });
   view = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns });
   const log = createLogger({ name: 'routing', level: 'silent' });
   const metrics = new Metrics('routing');
   service = await startService({
     name: 'routing',
-    module: RoutingModule.with({ store, transact, clock, pool, platforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), metrics, log }),
+    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), metrics, log }),
     config: readConfig(hostSettings({ port: 0 }), { RATE_LIMIT_PER_KEY: '1000' }),
     access: routingAccess,
     directory,
@@ -372,7 +379,6 @@ describe('a merged takedown', () => {
     await followReports(takedowns, link.message);
     const key = `tiktok:video:${randomUUID()}`;
     const target = { contentKey: key, canonicalUrl: `https://tiktok.example/${key}`, platform: 'tiktok', product: 'tiktok', takedownId: takedownIdOf(key) };
-    const { identify, releaseHold } = await import('./takedown/joining.js');
     const cause = (causationId: string) => ({ causationId, correlationId: 'test', by: { organisation: 'sejam', holder: 'system:routing' } });
     await takedowns.actHere(link.takedownId, cause(`hold:${link.takedownId}.1`), (state, _, issuing) => releaseHold(state, { shortLink: 'unresolvable' }, issuing));
     await takedowns.actHere(link.takedownId, cause('resolved'), (state) => identify(state, target));
@@ -385,6 +391,73 @@ describe('a merged takedown', () => {
     expect((await typesOf(target.takedownId)).slice(-2)).toEqual(['ReportLeft', 'OrderWithdrawn']);
     await followReports(takedowns, approved({ key: link.key, provisional: true, reportedBy: 'kpu' }).message);
     expect((await typesOf(target.takedownId)).slice(-3)).toEqual(['ReportJoined', 'TakedownReopened', 'OrderIssued']);
+  });
+});
+
+describe('the access table', () => {
+  it('lets each organisation do what its row says, and nothing without a key', async () => {
+    const kinds = { kominfo: 'agency', mafindo: 'partner', tiktok: 'platform', bpk: 'auditor', sejam: 'operator' } as const;
+    const roles = { agency: ['reporter', 'reviewer', 'issuer'], partner: ['reporter'], platform: ['platform'], auditor: ['auditor'], operator: ['operator'] } as const;
+    for (const row of routingAccess.filter(({ roles: allowed }) => Array.isArray(allowed))) {
+      const path = row.path.replace(':platform', 'tiktok').replace(':orderId', `${randomUUID()}.1`).replace(':id', takedownIdOf('tiktok:video:0')).replace(':n', '1');
+      const body = row.method === 'POST' ? {} : undefined;
+      expect(await call(row.method, path, undefined, body)).toMatchObject({ status: 401, body: { code: 'key.missing' } });
+      for (const [key, kind] of Object.entries(kinds)) {
+        const refusal = refusalBy(row, { kind, roles: roles[kind] });
+        const { status, body: problem } = await call(row.method, path, key, body);
+        expect([row.path, key, status === 403 && problem.code === 'key.role-missing']).toEqual([row.path, key, refusal !== undefined]);
+      }
+    }
+  });
+});
+
+describe('reports of a merged takedown', () => {
+  it('come over by themselves, also after a crash between the merge and the joining', async () => {
+    const link = approved({ key: `tiktok:short:${randomUUID()}`, provisional: true });
+    await followReports(takedowns, link.message);
+    const key = `tiktok:video:${randomUUID()}`;
+    const cause = { causationId: 'resolved', correlationId: 'test', by: { organisation: 'sejam', holder: 'system:routing' } };
+    const target = { contentKey: key, canonicalUrl: `https://tiktok.example/${key}`, platform: 'tiktok', product: 'tiktok', takedownId: takedownIdOf(key) };
+    await takedowns.actHere(link.takedownId, cause, (state) => identify(state, target));
+    const driver = driveMerges({ pool, store, takedowns });
+    await eventually(async () => expect(await typesOf(target.takedownId)).toEqual(['TakedownOpened', 'ReportJoined', 'OrderIssued']));
+    await driver.stop();
+  });
+});
+
+describe('the policies of sla', () => {
+  it('issue nothing before they are read to their end, and are chosen from afterwards', async () => {
+    const table = new PolicyTable(pool);
+    await expect(table.all()).rejects.toMatchObject({ code: 'routing.catching-up', kind: 'unavailable' });
+    const policy = { policy: 'voting-days', version: 1, window: { from: '2024-11-24T00:00:00.000Z', to: '2024-12-01T00:00:00.000Z' }, acknowledgeWithinMinutes: 5, resolveWithinMinutes: 30, warningPercent: 75, clarificationCapMinutes: 30, effectiveFrom: '2024-11-01T00:00:00.000Z', reason: 'Voting' };
+    const message = messageOf('sejam.sla.v1', 'SlaPolicySet', 'slapolicy-voting-days', policy);
+    await keepPolicies(pool, [message, message]);
+    const lags = [Number.NaN, 3, 0];
+    await completePolicies(table, { lag: async () => ({ 'sejam.sla.v1': lags.shift() ?? 0 }) }, new AbortController().signal);
+    const { reason: _reason, ...expected } = policy;
+    expect(await table.all()).toEqual([expected]);
+  });
+});
+
+describe('the platforms of the first start', () => {
+  it('are seeded once, with secrets that verify answers and that the table holds sealed', async () => {
+    const masterKey = createMasterKeyFile(pathOf(folder, 'master.key'));
+    const kept = await database.pool('routing_platforms', [platformMigrations]);
+    const webhookSecrets = new WebhookSecrets(kept, masterKey);
+    const credentials = { baseUrl: 'http://localhost:8080', recordId: 'r', keys: {}, webhookSecrets: Object.fromEntries(Object.keys(platforms).map((id) => [id, { orders: generateSecret(), answers: generateSecret() }])) };
+    const transact = transactor(store, clock);
+    expect(await isSeeded(store)).toBe(false);
+    for (let time = 0; time < 2; time += 1) await seedPlatforms({ transact, secrets: webhookSecrets, credentials, sandboxUrl: 'http://127.0.0.1:8090' });
+    expect(await isSeeded(store)).toBe(true);
+    const directory = new PlatformDirectory(new WebhookSecrets(kept, masterKey));
+    expect(() => directory.endpointOf('tiktok')).toThrow(expect.objectContaining({ code: 'routing.catching-up' }));
+    await directory.follow(store);
+    expect(directory.endpointOf('tiktok')).toEqual({ hasEndpoint: true, test: false });
+    expect(directory.endpointOf('unheard')).toBeUndefined();
+    expect(await directory.answerSecrets('tiktok')).toEqual([{ keyId: 'tiktok-answers-1', secret: credentials.webhookSecrets['tiktok']?.answers }]);
+    expect(await directory.answerSecrets('unheard')).toEqual([]);
+    await directory.stop();
+    expect(JSON.stringify((await kept.query('SELECT * FROM webhook_secret')).rows)).not.toContain('whsec_');
   });
 });
 

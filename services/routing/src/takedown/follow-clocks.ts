@@ -1,6 +1,6 @@
 import type { BusMessage } from '@sejam/bus';
 import { understand } from '@sejam/contracts';
-import type { DomainClock } from '@sejam/event-sourcing';
+import { DomainError, type DomainClock } from '@sejam/event-sourcing';
 import type { Takedowns } from './act-on-takedown.js';
 import { passDeadline, warn } from './deadline.js';
 import { causeOf } from './follow-reports.js';
@@ -21,7 +21,10 @@ export async function followClocks({ takedowns, clock }: { takedowns: Takedowns;
   }
   await pastDue(clock, new Date(due));
   const named = { clock: told.data.clock as Clock, orderId, run, due };
-  await takedowns.actHere(takedownId, causeOf(message, orderId), (state, { at }) => (at.getTime() > Date.parse(due) ? passDeadline(state, named) : []));
+  await takedowns.actHere(takedownId, causeOf(message, orderId), (state, { at }) => {
+    if (at.getTime() > Date.parse(due)) return passDeadline(state, named);
+    throw new DomainError('deadline.not-due', 'unavailable', 'The clock of this machine was set back; the deadline is looked at again');
+  });
 }
 
 /** `<takedownId>.<round>` */

@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { decidedAgainIsEmpty, specFor, type Given } from '@sejam/event-sourcing/testing';
+import { platform, register, setEndpoint, type PlatformEvent, type SecretReference } from './platform.js';
+
+const { given } = specFor(platform);
+const secret = (secretId: string): SecretReference => ({ secretId, fingerprint: secretId });
+const secrets = { orders: secret('o-1'), answers: secret('a-1') };
+const registered: Given<PlatformEvent> = { type: 'PlatformRegistered', data: { platform: 'tiktok', name: 'TikTok', products: ['tiktok'], secrets } };
+const set: Given<PlatformEvent> = { type: 'EndpointSet', data: { platform: 'tiktok', url: 'https://tiktok.example', test: false, secrets } };
+const removed: Given<PlatformEvent> = { type: 'EndpointRemoved', data: { platform: 'tiktok' } };
+const rotated: Given<PlatformEvent> = { type: 'SecretRotated', data: { platform: 'tiktok', direction: 'answers', secret: secret('a-2'), previousSecretId: 'a-1', overlapUntil: '2024-11-28T00:00:00.000Z' } };
+
+describe('a platform', () => {
+  it('is registered once', () => {
+    decidedAgainIsEmpty(platform, [], (state) => register(state, { platform: 'tiktok', name: 'TikTok', products: ['tiktok'] }));
+  });
+
+  it('has the endpoint that was set last, and none after it was removed', () => {
+    const endpoint = { url: 'https://tiktok.example', test: true, secrets };
+    given(registered).when((state) => setEndpoint(state, endpoint)).then({ type: 'EndpointSet', data: { platform: 'tiktok', ...endpoint } });
+    decidedAgainIsEmpty(platform, [registered], (state) => setEndpoint(state, endpoint));
+    expect(given(registered, set).state).toMatchObject({ endpoint: { url: 'https://tiktok.example', paused: false } });
+    expect(given(registered, set, removed).state).not.toHaveProperty('endpoint');
+    given().when((state) => setEndpoint(state, endpoint)).thenRefused('platform.unknown');
+  });
+
+  it('keeps the secrets in force through rotation, and without an endpoint', () => {
+    const previous = [{ direction: 'answers', secretId: 'a-1', until: '2024-11-28T00:00:00.000Z' }];
+    expect(given(registered).state).toMatchObject({ lastSecrets: { secrets, previous: [] } });
+    expect(given(registered, set, rotated).state).toMatchObject({ endpoint: { secrets: { orders: secret('o-1'), answers: secret('a-2') }, previous } });
+    expect(given(registered, set, rotated, removed).state).toMatchObject({ lastSecrets: { secrets: { answers: secret('a-2') }, previous } });
+    const again: Given<PlatformEvent> = { type: 'EndpointSet', data: { platform: 'tiktok', url: 'https://other.example', test: false, secrets: { orders: secret('o-1'), answers: secret('a-2') } } };
+    expect(given(registered, set, rotated, again).state).toMatchObject({ endpoint: { url: 'https://other.example', previous } });
+  });
+
+  it('is paused and resumed', () => {
+    expect(given(registered, set, { type: 'EndpointPaused', data: { platform: 'tiktok', cause: '410' } }).state).toMatchObject({ endpoint: { paused: true } });
+    expect(given(registered, set, { type: 'EndpointPaused', data: { platform: 'tiktok', cause: '410' } }, { type: 'EndpointResumed', data: { platform: 'tiktok', by: 'probe' } }).state).toMatchObject({ endpoint: { paused: false } });
+  });
+});
