@@ -50,6 +50,7 @@ const titles: Readonly<Record<number, string>> = {
   403: 'This is not allowed',
   404: 'There is no such thing',
   405: 'The method is not allowed here',
+  408: 'The request came too slowly',
   409: 'The request contradicts what is recorded',
   410: 'This is gone',
   413: 'The request is too large',

@@ -221,6 +221,19 @@ describe('a running service', () => {
   });
 
   it.each([
+    ['no HTTP at all', 'HELO clearing house\r\n\r\n', '400 Bad Request', 'request.malformed'],
+    ['headers of 100 kB', `GET /health/live HTTP/1.1\r\nhost: x\r\nx-long: ${'x'.repeat(100_000)}\r\n\r\n`, '431 Request Header Fields Too Large', 'request.too-large'],
+  ])('answers %s with a problem', async (_, bytes, status, code) => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    socket.on('error', () => undefined); // the server may hang up while we still speak
+    socket.write(bytes);
+    let answer = '';
+    for await (const chunk of socket.setEncoding('utf8')) answer += String(chunk);
+    expect(answer).toContain(`HTTP/1.1 ${status}`);
+    expect(answer).toContain(`"code":"${code}"`);
+  });
+
+  it.each([
     ['absent', 404, 'thing.not-found'],
     ['clash', 409, 'thing.clash'],
     ['away', 503, 'service.unavailable'],

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { createServer, STATUS_CODES, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -16,7 +17,7 @@ import { nestLogger, type Logger } from './logger.js';
 import { Metrics } from './metrics.js';
 import { openApiOf } from './openapi.js';
 import { ProblemFilter } from './problem-filter.js';
-import { RequestRefused } from './problem.js';
+import { problemOf, RequestRefused } from './problem.js';
 import { RateLimiter } from './rate-limit.js';
 import { contextFromHeaders, withContext, type RequestContext } from './request-context.js';
 import { refuseUntypedBodies } from './untyped-bodies.js';
@@ -85,6 +86,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       contexts.set(raw, context);
       return context.requestId;
     },
+    clientErrorHandler: refuseUnreadable,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => filter.answer(error, request, reply),
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const instance = adapter.getInstance<FastifyInstance>();
@@ -167,6 +169,22 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   };
   let closed: Promise<void> | undefined;
   return { app, url, internalUrl, openApi, access, close: () => (closed ??= close()) };
+}
+
+/** What the HTTP parser itself refuses has no request and no reply; it gets a problem document all the same. */
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  const { problem } = problemOf(unreadable(error.code), randomUUID());
+  const body = JSON.stringify(problem);
+  if (socket.writable && error.code !== 'ECONNRESET') {
+    socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\ncontent-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  }
+  socket.destroySoon();
+}
+
+function unreadable(code: string | undefined): RequestRefused {
+  if (code === 'HPE_HEADER_OVERFLOW') return new RequestRefused(431, 'request.too-large', 'The headers are larger than this server accepts');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestRefused(408, 'request.too-slow', 'The request did not arrive in time');
+  return new RequestRefused(400, 'request.malformed', 'This is not an HTTP request');
 }
 
 /** A route that nobody thought about must not be reachable; a row whose route has gone must not look like protection. */
