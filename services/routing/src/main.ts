@@ -11,6 +11,7 @@ import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.j
 import { RoutingModule } from './routing.module.js';
 import type { RoutingPorts } from './routing-ports.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
+import { countOrders } from './takedown/count-orders.js';
 import { driveMerges } from './takedown/drive-merges.js';
 import { followClocks } from './takedown/follow-clocks.js';
 import { followReports } from './takedown/follow-reports.js';
@@ -44,6 +45,8 @@ await runService('routing', async (context) => {
   const takedowns = new Takedowns({ transact, platforms, policies, legalBases, desk, redress });
   const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns, log });
   onClose(() => takedownView.stop());
+  const figures = countOrders(pool, metrics, (error) => log.warn({ error: String(error) }, 'The orders could not be counted'));
+  onClose(() => figures.stop());
   const merges = driveMerges({ pool, store, takedowns, log });
   onClose(() => merges.stop());
 
