@@ -62,7 +62,7 @@ function takedownFact(message: BusMessage, known: Message<'sejam.takedown.v1'> |
     orderId,
     platform,
     open: order === round && openStatuses.includes(status),
-    ...(known?.type === 'OrderIssued' && known.data.terms !== undefined ? { issued: { approvedAt: known.data.approvedAt, terms: known.data.terms } } : {}),
+    ...(known?.type === 'OrderIssued' && known.data.terms !== undefined ? { issued: { approvedAt: known.data.approvedAt, terms: plain(known.data.terms) } } : {}),
     ...(known?.type === 'OrderDeliveryFailed' ? { deliveryFailedSide: known.data.side } : {}),
     ...(known?.type === 'ObjectionRaised' ? { objectionCounted: known.data.counted } : {}),
   };
@@ -77,4 +77,9 @@ function reportFact(message: BusMessage): ReportFact {
     reportId: message.subject.slice('report-'.length),
     ...(typeof undecided === 'number' ? { undecided } : {}),
   };
+}
+
+/** What is recorded must not carry the name of a message's type. */
+function plain<Message extends { readonly $typeName: string }>({ $typeName: _, ...fields }: Message): Omit<Message, '$typeName'> {
+  return fields;
 }
