@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { CorruptRecord, NotDurable } from './faults.js';
 import { FolderLock } from './folder-lock.js';
 import { GroupCommit } from './group-commit.js';
+import { RecentIds } from './recent-ids.js';
 import { RecordLog } from './record-log.js';
 import { StreamIndex } from './stream-index.js';
 import type { ProposedEvent, StoredEvent } from './stored-event.js';
 
-const REMEMBERED_IDS = 65_536;
 const CHECKED_AT_START_BYTES = 256 * 1024 * 1024;
 
 export type Expected = number | 'no-stream' | 'any' | 'stream-exists';
@@ -15,12 +15,6 @@ export type AppendOutcome =
   | { readonly kind: 'appended'; readonly revision: number; readonly position: number | undefined }
   /** `current` is the stream's last revision, -1 when it does not exist. */
   | { readonly kind: 'wrong-expected-version'; readonly current: number };
-
-interface Remembered {
-  readonly stream: string;
-  readonly revision: number;
-  readonly position: number;
-}
 
 /** Appends of one stream that are not durable yet. */
 interface InFlight {
@@ -41,8 +35,7 @@ export interface EventRecordOptions {
  */
 export class EventRecord {
   private readonly inFlight = new Map<string, InFlight>();
-  /** Ids appended lately, for retries that expect any revision; bounded, as on the original server. */
-  private readonly remembered = new Map<string, Remembered>();
+  private readonly recentIds = new RecentIds();
   private readonly commit: GroupCommit;
   private createdMs: number;
   /** How often a flush has failed; what was decided before a failure is void. */
@@ -67,7 +60,7 @@ export class EventRecord {
       () => {
         this.failures += 1;
         this.inFlight.clear();
-        for (const [id, { position }] of this.remembered) if (position >= this.log.end) this.remembered.delete(id);
+        this.recentIds.forgetFrom(this.log.end);
         this.wakeSettled();
       },
     );
@@ -142,9 +135,9 @@ export class EventRecord {
 
     if (expected === 'any' || expected === 'stream-exists') {
       if (expected === 'stream-exists' && head < 0 && this.currentHead(`$$${stream}`) < 0) return answer({ kind: 'wrong-expected-version', current: head });
-      const first = events[0] && this.rememberedIn(stream, events[0].id);
+      const first = events[0] && this.recentIds.get(stream, events[0].id);
       if (first) {
-        const all = events.map((event) => this.rememberedIn(stream, event.id));
+        const all = events.map((event) => this.recentIds.get(stream, event.id));
         const last = all.at(-1);
         if (last && !all.includes(undefined)) return answer({ kind: 'appended', revision: last.revision, position: last.position });
         return answer({ kind: 'wrong-expected-version', current: head });
@@ -281,10 +274,9 @@ export class EventRecord {
       const revision = head + 1 + index;
       const position = positions[index]!;
       flying.events.push({ revision, id: event.id, position });
-      this.remembered.set(event.id, { stream, revision, position });
+      this.recentIds.add(event.id, { stream, revision, position });
     }
     flying.head = head + events.length;
-    while (this.remembered.size > REMEMBERED_IDS) this.remembered.delete(this.remembered.keys().next().value!);
   }
 
   /** Whether `events` are what the stream holds behind `expected`; then the place of the last of them. */
@@ -302,11 +294,6 @@ export class EventRecord {
 
   private async durableAt(stream: string, revision: number): Promise<StoredEvent | undefined> {
     return revision <= this.index.head(stream) ? (await this.readRevisions(stream, revision, revision))[0] : undefined;
-  }
-
-  private rememberedIn(stream: string, id: string): Remembered | undefined {
-    const found = this.remembered.get(id);
-    return found?.stream === stream ? found : undefined;
   }
 
   private currentHead(stream: string): number {
