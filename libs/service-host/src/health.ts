@@ -7,6 +7,8 @@ export interface HealthOptions {
   readonly readiness: Readonly<Record<string, ReadinessCheck>>;
   /** The bus: away means late, not unable. `lag` counts messages not yet handled. */
   readonly bus?: (() => Promise<{ readonly connected: boolean; readonly lag?: number }>) | undefined;
+  /** Of a service that speaks for others: what each of them said, asked for after the readiness checks. */
+  readonly parts?: (() => Readonly<Record<string, unknown>>) | undefined;
   /** From the record's first event. Undefined until it has been read. */
   readonly record?: (() => { readonly recordId: string; readonly speed: number; readonly now: Date } | undefined) | undefined;
 }
@@ -18,6 +20,7 @@ export interface HealthReport {
   /** By name: why a request would fail. */
   readonly missing?: Readonly<Record<string, string>>;
   readonly bus?: { readonly connected: boolean; readonly lag?: number };
+  readonly parts?: Readonly<Record<string, unknown>>;
 }
 
 const checkTimeoutMs = 2_000;
@@ -49,6 +52,7 @@ export class Health {
       ...(record === undefined ? {} : { record: { id: record.recordId, speed: record.speed, domainTime: record.now.toISOString() } }),
       ...(unavailable ? { missing } : {}),
       ...(busState === undefined ? {} : { bus: busState }),
+      ...(this.options.parts === undefined ? {} : { parts: this.options.parts() }),
     };
   }
 }

@@ -41,7 +41,7 @@ export { problemOf, RequestRefused, type FieldFault, type Problem } from './prob
 export { RateLimiter } from './rate-limit.js';
 export { fingerprint, refuseReusedKey, RequestCause, transactorForRequests } from './request-cause.js';
 export { currentContext, newTraceparent, withContext, type RequestContext } from './request-context.js';
-export { runService, StartFault, type ServiceContext } from './run-service.js';
+export { runService, StartFault, startSentence, type ServiceContext } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
 export { ValidateInput } from './validate-input.js';
 export { busState, connectParts, partSettings, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';

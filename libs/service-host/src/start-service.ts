@@ -37,6 +37,7 @@ export interface ServiceOptions {
   readonly readiness: HealthOptions['readiness'];
   readonly bus?: HealthOptions['bus'];
   readonly record?: HealthOptions['record'];
+  readonly parts?: HealthOptions['parts'];
   /** Transports whose messages the module's `@EventPattern` methods handle. */
   readonly transports?: readonly BusTransport[];
   /** Addresses that accept a body of 8 MiB. */
@@ -63,7 +64,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const { name, config, log, metrics = new Metrics(name), directory = new IdentityDirectory(), graceMs = 10_000 } = options;
   const access = defineAccess(options.access);
   const routes: { method: string; path: string }[] = [];
-  const health = new Health({ service: name, readiness: options.readiness, bus: options.bus, record: options.record });
+  const health = new Health({ service: name, readiness: options.readiness, bus: options.bus, record: options.record, parts: options.parts });
   const filter = new ProblemFilter(log, metrics, (path) => methodsAt(routes, path));
   const guard = new AccessGuard({
     rows: access,

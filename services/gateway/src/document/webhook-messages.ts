@@ -1,0 +1,101 @@
+import type { JsonSchema } from './message-schema.js';
+
+const text: JsonSchema = { type: 'string' };
+const time: JsonSchema = { type: 'string', format: 'date-time' };
+const link: JsonSchema = { type: 'string', format: 'uri' };
+const count: JsonSchema = { type: 'integer', minimum: 0 };
+
+function record(required: Readonly<Record<string, JsonSchema>>, optional: Readonly<Record<string, JsonSchema>> = {}): JsonSchema {
+  return { type: 'object', required: Object.keys(required), properties: { ...required, ...optional } };
+}
+
+const list = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+const oneOf = (...values: readonly string[]): JsonSchema => ({ type: 'string', enum: values });
+
+/** Actions that a platform can take, and the one that an order asks for. */
+const action = oneOf('removed', 'access_disabled', 'labelled', 'demoted', 'age_restricted', 'interaction_restricted', 'account_suspended', 'account_terminated', 'already_gone');
+
+/** In every message about an order: which one, and the place within its takedown. */
+const about = { orderId: text, takedownId: text, sequence: count };
+
+interface WebhookMessage {
+  readonly summary: string;
+  readonly data: JsonSchema;
+}
+
+/** What platforms receive, by `type`. Fields that are not named here may be added. */
+export const outgoing: Readonly<Record<string, WebhookMessage>> = {
+  'order.issued': {
+    summary: 'A content is to be dealt with. The clocks run from your 2xx.',
+    data: record(
+      {
+        ...about,
+        round: count,
+        test: { type: 'boolean' },
+        platform: text,
+        product: text,
+        content: record({ url: link, canonicalUrl: link, contentKey: text }, { note: text }),
+        category: text,
+        contentForm: text,
+        legalBasis: list(record({ code: text, title: text })),
+        reasons: text,
+        reports: count,
+        requestedAction: action,
+        decidedBy: text,
+        decidedAt: time,
+        issuedBy: text,
+        issuedAt: time,
+        terms: record({ policy: text, version: count, acknowledgeWithinMinutes: count, resolveWithinMinutes: count }),
+        contact: record({ desk: text }),
+        redress: record({ text }),
+      },
+      {
+        language: text,
+        factCheck: record({}, { url: link, statement: text }),
+        evidence: list(record({ mediaType: text, sha256: text, size: count }, { uri: link })),
+        evidenceOmitted: count,
+        clarificationUrl: link,
+        territories: list(text),
+      },
+    ),
+  },
+  'order.withdrawn': { summary: 'The order is withdrawn: nothing more is asked. After an action it asks to reinstate.', data: record({ ...about, reason: text }) },
+  'clarification.provided': { summary: 'The answer to your question.', data: record({ ...about, answer: text }) },
+  'objection.ruled': { summary: 'What was decided about your objection.', data: record({ ...about, ruling: oneOf('upheld', 'dismissed'), reason: text }) },
+  'order.escalated': { summary: 'A further step after a missed deadline, taken by an officer.', data: record({ ...about, level: count }) },
+  'deadline.approaching': { summary: 'The order is still open and will be due soon.', data: record({ ...about, clock: text, due: time }) },
+  'deadline.missed': { summary: 'A deadline has passed unanswered.', data: record({ ...about, clock: text, due: time }) },
+  'endpoint.ping': { summary: 'A test of the endpoint. Answer 2xx.', data: record({}, { platform: text }) },
+};
+
+/** What platforms answer, by `type`. */
+export const incoming: Readonly<Record<string, WebhookMessage>> = {
+  'order.acknowledged': { summary: 'You have it in work.', data: record({ orderId: text }) },
+  'order.clarification_requested': { summary: 'You need to know more.', data: record({ orderId: text, question: text }) },
+  'order.actioned': {
+    summary: 'You have acted.',
+    data: record({ orderId: text, action, actionedAt: time }, { territories: list(text), until: time, labelUrl: link, automated: oneOf('yes', 'partly', 'no') }),
+  },
+  'order.refused': {
+    summary: 'You do not act, and say why.',
+    data: record({
+      orderId: text,
+      reason: oneOf('not_found', 'not_illegal_here', 'insufficient_information', 'wrong_platform', 'protected_speech', 'duplicate', 'technically_impossible', 'other'),
+      explanation: text,
+    }),
+  },
+  'order.objected': { summary: 'You dispute the order.', data: record({ orderId: text, grounds: text }) },
+  'content.reinstated': { summary: 'The content is back, on purpose.', data: record({ orderId: text, reason: text }) },
+};
+
+/** The whole body: what kind, when, and about what. */
+export function bodyOf(type: string, { data }: WebhookMessage): JsonSchema {
+  return record({ type: { type: 'string', const: type }, timestamp: time, data });
+}
+
+/** Standard Webhooks 1.0. */
+export const webhookHeaders: JsonSchema = record({
+  'webhook-id': { type: 'string', description: 'The same in every attempt' },
+  'webhook-timestamp': { type: 'string', description: 'Seconds since 1970; at most five minutes off' },
+  'webhook-signature': { type: 'string', description: '`v1,<base64>`: HMAC-SHA256 over id, timestamp and body, joined by full stops' },
+});
