@@ -2,6 +2,8 @@
 // nothing is left behind whether Jest ends well, by Ctrl-C or by kill -9. Prints its address; workers ask it over HTTP:
 //   GET /postgres → { url }         a server, started once with the desk
 //   GET /kafka    → { brokers, from } | { skipped }   started by the first who asks
+//   GET /kafka/own → { brokers, from, own } | { skipped }   another one, for a test that lets it crash:
+//   GET /kafka/own/<own>/crash/<ms away> → { brokers }      answers when it is back
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -16,12 +18,24 @@ const postgres = process.env.SEJAM_TEST_DATABASE_URL
   ? { url: process.env.SEJAM_TEST_DATABASE_URL, async stop() {} }
   : await startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), settings: fast });
 let kafka;
+const own = [];
 
 async function answer(path) {
   if (path === '/postgres') return { url: postgres.url };
   if (path === '/kafka') {
     const { brokers, from, skipped } = await (kafka ??= startKafka({ folder }));
     return skipped ? { skipped } : { brokers, from };
+  }
+  if (path === '/kafka/own') {
+    const broker = await startKafka({ folder: mkdtempSync(join(folder, 'own-')), mustCrash: true });
+    if (broker.skipped) return broker;
+    return { brokers: broker.brokers, from: broker.from, own: own.push(broker) - 1 };
+  }
+  const crash = /^\/kafka\/own\/(\d+)\/crash\/(\d+)$/.exec(path);
+  if (crash) {
+    const broker = own[Number(crash[1])];
+    await broker.crash(Number(crash[2]));
+    return { brokers: broker.brokers };
   }
   throw new Error(`Nobody keeps ${path} here`);
 }
@@ -40,7 +54,7 @@ async function end() {
   ending = true;
   desk.close();
   desk.closeAllConnections();
-  await Promise.allSettled([postgres.stop(), Promise.resolve(kafka).then((broker) => broker?.stop?.())]);
+  await Promise.allSettled([postgres.stop(), Promise.resolve(kafka).then((broker) => broker?.stop?.()), ...own.map((broker) => broker.stop())]);
   rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 }

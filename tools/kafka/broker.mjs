@@ -14,20 +14,22 @@ const run = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 /**
- * @param {{ folder: string }} options `folder` is emptied space for data and log, for the Maven way.
- * @returns {Promise<{ brokers: string[], from: string, pid?: number, stop(): Promise<void> } | { skipped: string }>}
+ * @param {{ folder: string, mustCrash?: boolean }} options `folder` is space for data and log, for the Maven way; `mustCrash`: only a
+ * broker of our own will do.
+ * @returns {Promise<{ brokers: string[], from: string, stop(): Promise<void>, crash?(awayMs: number): Promise<void> } | { skipped: string }>}
+ * `crash` kills the broker and starts it again on the same data and ports; only ours can do that.
  */
-export async function startKafka({ folder }) {
-  if (process.env.KAFKA_BROKERS) return { brokers: process.env.KAFKA_BROKERS.split(','), from: 'KAFKA_BROKERS', async stop() {} };
+export async function startKafka({ folder, mustCrash = false }) {
+  if (process.env.KAFKA_BROKERS && !mustCrash) return { brokers: process.env.KAFKA_BROKERS.split(','), from: 'KAFKA_BROKERS', async stop() {} };
   const why = [];
-  for (const way of [fromDocker, fromMaven]) {
+  for (const way of mustCrash ? [fromMaven] : [fromDocker, fromMaven]) {
     try {
       return await way(folder);
     } catch (error) {
       why.push(String(error.stderr || error.message).trim().split('\n').at(-1));
     }
   }
-  return { skipped: `there is no Kafka here: KAFKA_BROKERS is not set; ${why.join('; ')}` };
+  return { skipped: mustCrash ? `there is no Kafka here that may crash: ${why.join('; ')}` : `there is no Kafka here: KAFKA_BROKERS is not set; ${why.join('; ')}` };
 }
 
 async function fromDocker() {
@@ -100,30 +102,38 @@ async function startBroker(java, jars, folder) {
   const small = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
   await run(java, [...small, ...classpath, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId(), '-c', config]);
   const logFile = join(folder, 'kafka.log');
-  const log = openSync(logFile, 'w');
-  const broker = spawn(java, [...small, ...classpath, 'kafka.Kafka', config], { cwd: folder, detached: true, stdio: ['ignore', log, log] });
-  closeSync(log);
-  let over = false;
-  const ended = new Promise((done) => broker.once('exit', done).once('error', done)).then(() => {
-    over = true;
-  });
-  for (const deadline = Date.now() + 60_000; !over && Date.now() < deadline; await delay(100)) {
-    // Listening is not yet ready: the broker opens its socket when it has registered with the controller.
-    if (await answers(port)) {
-      return {
-        brokers: [`127.0.0.1:${port}`],
-        from: 'Maven Central',
-        pid: broker.pid,
-        async stop() {
-          broker.kill('SIGTERM');
-          if ((await Promise.race([ended, delay(5_000, 'late', { ref: false })])) === 'late') broker.kill('SIGKILL');
-          await ended;
-        },
-      };
+  const start = async () => {
+    const log = openSync(logFile, 'w');
+    const broker = spawn(java, [...small, ...classpath, 'kafka.Kafka', config], { cwd: folder, detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    let over = false;
+    const ended = new Promise((done) => broker.once('exit', done).once('error', done)).then(() => {
+      over = true;
+    });
+    for (const deadline = Date.now() + 60_000; !over && Date.now() < deadline; await delay(100)) {
+      // Listening is not yet ready: the broker opens its socket when it has registered with the controller.
+      if (await answers(port)) return { broker, ended };
     }
-  }
-  broker.kill('SIGKILL');
-  return { reason: readFileSync(logFile, 'utf8').split('\n').find((line) => /ERROR|Exception/.test(line)) ?? logFile };
+    broker.kill('SIGKILL');
+    return undefined;
+  };
+  let running = await start();
+  if (!running) return { reason: readFileSync(logFile, 'utf8').split('\n').find((line) => /ERROR|Exception/.test(line)) ?? logFile };
+  return {
+    brokers: [`127.0.0.1:${port}`],
+    from: 'Maven Central',
+    async crash(awayMs) {
+      running.broker.kill('SIGKILL');
+      await running.ended;
+      await delay(awayMs);
+      running = (await start()) ?? running;
+    },
+    async stop() {
+      running.broker.kill('SIGTERM');
+      if ((await Promise.race([running.ended, delay(5_000, 'late', { ref: false })])) === 'late') running.broker.kill('SIGKILL');
+      await running.ended;
+    },
+  };
 }
 
 /** Not beginning with a hyphen, which would be taken for an option. */

@@ -1,3 +1,3 @@
 export { eventually, type EventuallyOptions } from './eventually.js';
-export { testDatabase, testKafka, type TestDatabase } from './test-servers.js';
+export { testCrashingKafka, testDatabase, testKafka, type CrashingKafka, type TestDatabase } from './test-servers.js';
 export { testEventStore, type TestEventStore } from './test-event-store.js';

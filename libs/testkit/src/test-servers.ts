@@ -54,3 +54,22 @@ export async function testKafka(): Promise<{ readonly brokers: readonly string[]
   process.stderr.write(`Skipped on Kafka: ${answer.skipped}\n`);
   return undefined;
 }
+
+export interface CrashingKafka {
+  readonly brokers: readonly string[];
+  /** Kills the broker and starts it again on its data after this long; resolves when it answers again. */
+  crash(awayMs: number): Promise<void>;
+}
+
+/**
+ * A Kafka of the test's own that may be killed, from Maven's jars; undefined where these cannot be had, which is said. Skipped without
+ * failing in CI where Docker gives the other tests a broker: what it tests is the client, and one machine that tests it is enough.
+ */
+export async function testCrashingKafka(): Promise<CrashingKafka | undefined> {
+  const answer = await ask<{ brokers: string[]; own: number } | { skipped: string }>('/kafka/own');
+  if ('skipped' in answer) {
+    process.stderr.write(`Skipped on a crashing Kafka: ${answer.skipped}\n`);
+    return undefined;
+  }
+  return { brokers: answer.brokers, crash: async (awayMs) => void (await ask(`/kafka/own/${answer.own}/crash/${awayMs}`)) };
+}

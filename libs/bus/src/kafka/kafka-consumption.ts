@@ -30,7 +30,7 @@ export function kafkaConsumption(kafka: Kafka, admin: () => Promise<Admin>, opti
   async function member(): Promise<void> {
     const consumer = kafka.consumer({
       groupId: await groupId(),
-      sessionTimeout: 10_000,
+      sessionTimeout: 6_000,
       heartbeatInterval: 1_000,
       rebalanceTimeout: 30_000,
       maxWaitTimeInMs: FETCH_WAIT_MS,

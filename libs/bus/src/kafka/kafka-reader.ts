@@ -47,7 +47,8 @@ export async function* readKafkaTopic(
   let restarts = 0;
   const consumer = kafka.consumer({
     groupId: `sejam-reader-${randomUUID()}`,
-    sessionTimeout: 30_000,
+    sessionTimeout: 6_000,
+    rebalanceTimeout: 10_000,
     maxWaitTimeInMs: 300,
     allowAutoTopicCreation: false,
     retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER, restartOnFailure: async () => !ended && (follow || ++restarts <= RESTARTS) },
@@ -72,7 +73,7 @@ export async function* readKafkaTopic(
       // A slow reader holds the next fetch back: nothing piles up here.
       async eachBatch({ batch, resolveOffset, heartbeat }) {
         if (ended) return;
-        const beating = setInterval(() => void heartbeat().catch(() => {}), 3_000);
+        const beating = setInterval(() => void heartbeat().catch(() => {}), 1_000);
         await new Promise<void>((taken) => {
           offered = { batch, taken };
           wake();
