@@ -70,7 +70,8 @@ export function logBus({ store }: { readonly store: EventStore }): Bus {
 function consume(store: EventStore, options: ConsumeOptions, closing: AbortSignal): Consumption {
   const { pool, group, log } = options;
   const batchMax = options.batchMax ?? 500;
-  let connected = false;
+  /** Standing by for another consumer of the group is no fault. */
+  let connected = true;
 
   const keeper = keepLease({
     pool,
@@ -78,6 +79,7 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
     ...(log === undefined ? {} : { log }),
     async work({ signal: held }) {
       const signal = AbortSignal.any([held, closing]);
+      connected = false;
       // Before the offsets are read: whatever is appended to a topic from here on reaches the subscription below.
       const head = await newestPosition(store);
       const next = new Map<string, number>();
@@ -110,8 +112,8 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
       const watching = setInterval(() => (connected = subscription.status().connected), 500);
       if (!signal.aborted) await once(signal, 'abort');
       clearInterval(watching);
-      connected = false;
       await subscription.stop();
+      connected = true;
 
       async function handle(topic: string, batch: readonly StoredEvent[]): Promise<void> {
         const messages = batch.map(toReceived);
