@@ -7,6 +7,9 @@ import { RecordLog } from './record-log.js';
 import { StreamIndex } from './stream-index.js';
 import type { ProposedEvent, StoredEvent } from './stored-event.js';
 
+/** Events of a stream that lie closer than this are read together. */
+const RUN_GAP_BYTES = 16_384;
+const RUN_READ_BYTES = 131_072;
 const CHECKED_AT_START_BYTES = 256 * 1024 * 1024;
 
 export type Expected = number | 'no-stream' | 'any' | 'stream-exists';
@@ -167,25 +170,9 @@ export class EventRecord {
 
   /** Events of a stream, `from` to `to` inclusive, both existing. */
   async readRevisions(stream: string, from: number, to: number): Promise<StoredEvent[]> {
-    const positions = this.index.positions(stream, from, to);
-    const events: StoredEvent[] = [];
-    let nearby: StoredEvent[] = [];
-    let cursor = 0;
-    for (const [index, position] of positions.entries()) {
-      let event: StoredEvent | undefined;
-      while (cursor < nearby.length && nearby[cursor]!.position < position) cursor += 1;
-      if (nearby[cursor]?.position === position) event = nearby[cursor];
-      else {
-        // Events of one stream often lie close together; then one read brings many.
-        const next = positions[index + 1];
-        if (next !== undefined && next - position < 16_384) {
-          nearby = await this.log.readForwards(position, 131_072);
-          cursor = 0;
-          event = nearby[0];
-        } else event = await this.log.readAt(position);
-      }
-      if (!event || event.revision !== from + index || event.stream !== stream) throw new CorruptRecord(`The index has another event than revision ${from + index} of ${stream}; remove the folder \`index\` and it is made anew from the record`);
-      events.push(event);
+    const events = (await Promise.all(runsOf(this.index.positions(stream, from, to)).map((run) => this.readRun(run)))).flat();
+    for (const [index, event] of events.entries()) {
+      if (event.revision !== from + index || event.stream !== stream) throw new CorruptRecord(`The index has another event than revision ${from + index} of ${stream}; remove the folder \`index\` and it is made anew from the record`);
     }
     return events;
   }
@@ -254,6 +241,25 @@ export class EventRecord {
       if (error instanceof CorruptRecord) this.reportDamage(error);
       else this.say(`The check of old events has ended: ${(error as Error).message}`);
     }
+  }
+
+  /** Events at these positions, which lie close together. */
+  private async readRun(positions: readonly number[]): Promise<StoredEvent[]> {
+    if (positions.length === 1) return [await this.log.readAt(positions[0]!)];
+    const events: StoredEvent[] = [];
+    let nearby: StoredEvent[] = [];
+    let cursor = 0;
+    for (const position of positions) {
+      while (cursor < nearby.length && nearby[cursor]!.position < position) cursor += 1;
+      if (nearby[cursor]?.position !== position) {
+        nearby = await this.log.readForwards(position, RUN_READ_BYTES);
+        cursor = 0;
+      }
+      const event = nearby[cursor];
+      if (event?.position !== position) throw new CorruptRecord(`There is no event at position ${position}, where the index has one; remove the folder \`index\` and it is made anew from the record`);
+      events.push(event);
+    }
+    return events;
   }
 
   private add(stream: string, head: number, events: readonly ProposedEvent[], known: InFlight | undefined, done: (outcome: AppendOutcome) => void, failed: (error: NotDurable) => void): void {
@@ -325,4 +331,14 @@ export class EventRecord {
     this.settleWaiters = [];
     for (const wake of waiters) setImmediate(wake);
   }
+}
+
+/** Cuts rising positions into runs that lie close together. */
+function runsOf(positions: readonly number[]): number[][] {
+  const runs: number[][] = [];
+  for (const [index, position] of positions.entries()) {
+    if (index > 0 && position - positions[index - 1]! < RUN_GAP_BYTES) runs.at(-1)!.push(position);
+    else runs.push([position]);
+  }
+  return runs;
 }

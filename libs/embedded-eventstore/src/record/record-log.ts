@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CorruptRecord } from './faults.js';
 import { SEGMENT_HEAD_BYTES, checkSegmentHead, createSegment, readHead, segmentBase, segmentPath, type Segment } from './segment.js';
-import { HEAD_BYTES, StoredEvent, parseEvent } from './stored-event.js';
+import { StoredEvent, parseEvent } from './stored-event.js';
 import { Watermark } from './watermark.js';
 
 const fsRead = promisify(read);
@@ -245,26 +245,39 @@ export class RecordLog {
     }
   }
 
-  /** The beginning of the first event at or behind `position`, any number; `end` when there is none. */
+  /** The event that begins at `position`, any number, or right behind the head of a file that lies there; undefined when none does. */
+  async eventAt(position: number): Promise<StoredEvent | undefined> {
+    const from = this.skipHead(Math.max(position, this.start));
+    if (from >= this.durableEnd) return undefined;
+    const segment = this.segmentAt(from);
+    const limit = Math.min(segment.base + segment.size, this.durableEnd) - from;
+    for (let wanted = Math.min(4096, limit); ; ) {
+      const bytes = await this.bytes(segment, from, wanted);
+      const parsed = parseEvent(bytes, 0, from);
+      if (parsed.kind === 'event') return parsed.event;
+      if (parsed.kind === 'broken' || parsed.needed > limit) return undefined;
+      wanted = parsed.needed;
+    }
+  }
+
+  /** The beginning of the first event at or behind `position`, any number; `end` when there is none. Slow unless one begins there. */
   async align(position: number): Promise<number> {
     const from = this.skipHead(Math.max(position, this.start));
     if (from >= this.durableEnd) return this.durableEnd;
-    if (this.recentAt(from)?.events.some((event) => event.position === from)) return from;
-    const segment = this.segmentAt(from);
-    const head = await this.bytes(segment, from, Math.min(HEAD_BYTES, segment.base + segment.size - from));
-    const parsed = parseEvent(head, 0, from);
-    if (parsed.kind === 'event') return from;
-    if (parsed.kind === 'incomplete' && parsed.needed > HEAD_BYTES) {
-      const whole = await this.bytes(segment, from, Math.min(parsed.needed, segment.base + segment.size - from));
-      if (parseEvent(whole, 0, from).kind === 'event') return from;
-    }
-    for (let at = segment.base + SEGMENT_HEAD_BYTES; ; ) {
+    if (await this.eventAt(from)) return from;
+    for (let at = this.segmentAt(from).base + SEGMENT_HEAD_BYTES; ; ) {
       for (const event of await this.readForwards(at)) {
         if (event.position >= from) return event.position;
         at = event.end;
       }
       if (at >= this.durableEnd) return this.durableEnd;
     }
+  }
+
+  /** The beginning of the first event behind `position`: how a subscription goes on from where it was. */
+  async behind(position: number): Promise<number> {
+    const event = await this.eventAt(position);
+    return event?.position === position ? this.skipHead(event.end) : this.align(position + 1);
   }
 
   /** Reads and checks everything between two positions; throws CorruptRecord at the first damage. */

@@ -149,6 +149,8 @@ describe('a record of several files', () => {
         expect(await record.log.align(stored.position)).toBe(stored.position);
         expect(await record.log.align(stored.position - 1)).toBe(stored.position);
         expect((await record.log.readBackwards(stored.position, 1))[0]?.position).toBe(backwards[index + 1]?.position);
+        expect(await record.log.behind(stored.position)).toBe(await record.log.align(stored.end));
+        expect(await record.log.behind(stored.position - 1)).toBe(stored.position);
         expect((await record.log.readAt(stored.position)).revision).toBe(stored.revision);
       }
       expect(await record.log.align(record.log.end + 1000)).toBe(record.log.end);

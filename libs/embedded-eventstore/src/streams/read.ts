@@ -127,7 +127,7 @@ async function subscribeToAll(record: EventRecord, call: GrpcCall, request: Read
   const { from, filter, checkpointInterval } = request;
   const isFromEnd = from === 'end' || (from !== 'start' && from >= record.log.end);
   call.send(readAnswers.confirmation(randomUUID()));
-  let at = from === 'start' ? record.log.start : isFromEnd ? record.log.end : await record.log.align(from + 1);
+  let at = from === 'start' ? record.log.start : isFromEnd ? record.log.end : await record.log.behind(from);
   // A position that no event has yet: what comes up to it was not asked for.
   const after = from === 'start' || from === 'end' ? -1 : from;
   let considered = 0;
