@@ -81,6 +81,10 @@ describe('what this server is not', () => {
     await expect(client.appendToStream('$$', happened())).rejects.toThrow();
   });
 
+  it('is no second server on a folder that one owns already', async () => {
+    await expect(startEventStore({ dataFolder: folder })).rejects.toThrow('one process owns a folder');
+  });
+
   it('tells a client that speaks TLS what to do, once, and hangs up', async () => {
     for (let time = 0; time < 2; time += 1) {
       await new Promise<void>((resolve) => {

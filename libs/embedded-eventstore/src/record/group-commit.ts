@@ -3,7 +3,8 @@ import type { RecordLog } from './record-log.js';
 import { SEGMENT_HEAD_BYTES } from './segment.js';
 import { StoredEvent, eventBytes, writeEvent, type ProposedEvent } from './stored-event.js';
 
-const INITIAL_BYTES = 64 * 1024;
+const SCRATCH_BYTES = 256 * 1024;
+const KEPT_SCRATCH_BYTES = 4 * 1024 * 1024;
 
 /** Settled once the group is on disk, or has failed. */
 export interface Settled {
@@ -12,11 +13,10 @@ export interface Settled {
 }
 
 class Group {
-  bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   used = 0;
   readonly lengths: number[] = [];
   readonly waiting: Settled[] = [];
-  constructor(readonly start: number) {}
+  constructor(public bytes: Buffer) {}
 
   reserve(length: number): number {
     const offset = this.used;
@@ -41,6 +41,8 @@ export class GroupCommit {
   private previousLength: number;
   private running = false;
   private writing: Group | undefined;
+  /** Room to gather the next group in; the group that is written has a copy of just its size, because readers keep it for a while. */
+  private readonly scratch: Buffer[] = [];
   /** Size of the last file once all that has been added is written. */
   private segmentSize: number;
 
@@ -61,7 +63,7 @@ export class GroupCommit {
 
   /** Adds the events of one append; returns their positions. */
   add(stream: string, firstRevision: number, events: readonly ProposedEvent[], createdMs: number, settled: Settled): number[] {
-    const group = (this.open ??= new Group(this.beginGroup()));
+    const group = (this.open ??= this.beginGroup());
     const streamBytes = Buffer.byteLength(stream);
     const positions: number[] = [];
     for (const [index, event] of events.entries()) {
@@ -99,13 +101,13 @@ export class GroupCommit {
     return new Promise((resolve) => this.whenSettled({ onDurable: resolve, onFailed: () => resolve() }));
   }
 
-  private beginGroup(): number {
+  private beginGroup(): Group {
     // A group lies in one file. The head of a new file takes up positions: that is how the log sees that one begins.
     if (this.segmentSize >= this.log.segmentBytes) {
       this.nextPosition += SEGMENT_HEAD_BYTES;
       this.segmentSize = SEGMENT_HEAD_BYTES;
     }
-    return this.nextPosition;
+    return new Group(this.scratch.pop() ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES));
   }
 
   private start(): void {
@@ -120,7 +122,9 @@ export class GroupCommit {
       const group = this.open;
       this.open = undefined;
       this.writing = group;
-      const bytes = group.bytes.subarray(0, group.used);
+      const bytes = Buffer.allocUnsafeSlow(group.used);
+      group.bytes.copy(bytes, 0, 0, group.used);
+      if (group.bytes.length <= KEPT_SCRATCH_BYTES) this.scratch.push(group.bytes);
       const events: StoredEvent[] = [];
       let offset = 0;
       for (const length of group.lengths) {

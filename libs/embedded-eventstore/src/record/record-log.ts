@@ -3,6 +3,7 @@ import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, mkdirSyn
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CorruptRecord } from './faults.js';
+import { RecentEvents } from './recent-events.js';
 import { SEGMENT_HEAD_BYTES, checkSegmentHead, createSegment, readHead, segmentBase, segmentPath, type Segment } from './segment.js';
 import { StoredEvent, parseEvent } from './stored-event.js';
 import { Watermark } from './watermark.js';
@@ -11,7 +12,6 @@ const fsRead = promisify(read);
 const fsWrite = promisify(write);
 const flush = promisify(fdatasync);
 
-const RECENT_BYTES = 16 * 1024 * 1024;
 const READ_BYTES = 512 * 1024;
 
 export interface RecordLogOptions {
@@ -28,20 +28,12 @@ export interface Checkpoint {
   readonly createdMs: number;
 }
 
-/** Events written by one flush, kept for readers that are near the end. */
-interface RecentGroup {
-  readonly start: number;
-  readonly end: number;
-  readonly events: StoredEvent[];
-}
-
 /**
  * The record itself: events one behind the other in files that only grow, each with a checksum. A position is the offset in all files
  * together, so it never changes. What lies before `end` is on disk; nothing behind it is ever read.
  */
 export class RecordLog {
-  private recent: RecentGroup[] = [];
-  private recentBytes = 0;
+  private readonly recent = new RecentEvents();
   /** A write failed and left bytes behind `end` that must go before the next write. */
   private mustTruncate = false;
 
@@ -161,18 +153,15 @@ export class RecordLog {
     const last = events.at(-1)!;
     this.lastEventLength = last.length;
     this.lastCreatedMs = last.createdMs;
-    this.remember({ start, end: this.durableEnd, events });
+    this.recent.add(events);
   }
 
   /** Events from `position` on, which must be the beginning of one or `end`; empty at the end. At least one, then about `maxBytes`. */
   async readForwards(position: number, maxBytes = READ_BYTES): Promise<StoredEvent[]> {
     const from = this.skipHead(position);
     if (from >= this.durableEnd) return [];
-    const group = this.recentAt(from);
-    if (group) {
-      const first = group.events.findIndex((event) => event.position >= from);
-      return first <= 0 ? group.events : group.events.slice(first);
-    }
+    const recent = this.recent.from(from, maxBytes);
+    if (recent) return recent;
     const segment = this.segmentAt(from);
     const limit = Math.min(segment.base + segment.size, this.durableEnd) - from;
     for (let wanted = Math.min(maxBytes, limit); ; ) {
@@ -222,18 +211,8 @@ export class RecordLog {
   }
 
   async readAt(position: number): Promise<StoredEvent> {
-    const group = this.recentAt(position);
-    if (group) {
-      const events = group.events;
-      let low = 0;
-      let high = events.length - 1;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (events[middle]!.position < position) low = middle + 1;
-        else high = middle;
-      }
-      if (events[low]!.position === position) return events[low]!;
-    }
+    const recent = this.recent.at(position);
+    if (recent) return recent;
     const segment = this.segmentAt(position);
     const limit = Math.min(segment.base + segment.size, this.durableEnd) - position;
     for (let wanted = Math.min(4096, limit); ; ) {
@@ -361,29 +340,6 @@ export class RecordLog {
       this.segments.pop();
     } else ftruncateSync(last.fd, last.size);
     this.mustTruncate = false;
-  }
-
-  private remember(group: RecentGroup): void {
-    this.recent.push(group);
-    this.recentBytes += group.end - group.start;
-    while (this.recentBytes > RECENT_BYTES && this.recent.length > 1) {
-      const dropped = this.recent.shift()!;
-      this.recentBytes -= dropped.end - dropped.start;
-    }
-  }
-
-  private recentAt(position: number): RecentGroup | undefined {
-    const groups = this.recent;
-    if (groups.length === 0 || position < groups[0]!.start || position >= this.durableEnd) return undefined;
-    let low = 0;
-    let high = groups.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (groups[middle]!.start <= position) low = middle;
-      else high = middle - 1;
-    }
-    const group = groups[low]!;
-    return position < group.end ? group : undefined;
   }
 
   /** The head of a file holds no event: a position in it, or at the end of the file before, means the first event behind it. */

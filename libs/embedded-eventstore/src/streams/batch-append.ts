@@ -7,6 +7,8 @@ import { batchFailure, batchSuccess, failures, type BatchFailure } from './appen
 import { peekBatchRequest, readBatchRequest, type BatchOptions } from './append-request.js';
 import { checkStreamName, countedBytes, removingMetadata } from './append-rules.js';
 
+/** An append of which no further fragment comes is given up, whatever its deadline: it holds memory. */
+const MAX_GATHERING_MS = 30_000;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
@@ -86,8 +88,8 @@ export function batchAppend(record: EventRecord, limits: AppendLimits): (call: G
           refuse(correlationId, options, failures.timeout());
           return;
         }
-        const waitMs = deadlineMs === undefined ? undefined : Math.min(deadlineMs - nowMs, 0x7fff_ffff);
-        const timer = isFinal || waitMs === undefined ? undefined : setTimeout(() => {
+        const waitMs = Math.min((deadlineMs ?? Number.POSITIVE_INFINITY) - nowMs, MAX_GATHERING_MS);
+        const timer = isFinal ? undefined : setTimeout(() => {
           gathering.delete(correlationId);
           refuse(correlationId, options, failures.timeout());
         }, waitMs).unref();

@@ -98,6 +98,8 @@ export async function listen(options: GrpcServerOptions): Promise<GrpcServer> {
   const server = createNetServer((socket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
+    // A client that vanished without a word must not keep its subscriptions for ever.
+    socket.setKeepAlive(true, 30_000);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.once('data', (first) => {
