@@ -82,7 +82,7 @@ export class Installation {
     return (this.#stopping ??= (async () => {
       const servers = ['postgres', 'event-store'];
       const groups = [['gateway', 'sandbox'], [...this.#children.keys()].filter((name) => !servers.includes(name)), servers];
-      for (const group of groups) await Promise.all(group.map((name) => this.#children.get(name)?.stop()));
+      for (const group of groups) await Promise.all(group.map(async (name) => this.#children.get(name)?.stop()));
       this.#folder?.release();
     })());
   }

@@ -42,6 +42,8 @@ export interface ServiceOptions {
   readonly transports?: readonly BusTransport[];
   /** Addresses that accept a body of 8 MiB. */
   readonly batchPaths?: readonly string[];
+  /** It listens where anybody may come: `/internal/…` is not served. */
+  readonly exposed?: boolean;
   /** How long requests in flight may take at the end before their connections are cut. */
   readonly graceMs?: number;
 }
@@ -136,7 +138,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     const report = await health.report();
     return reply.status(report.status === 'unavailable' ? 503 : 200).headers(report.status === 'unavailable' ? { 'retry-after': '2' } : {}).send(report);
   });
-  instance.get('/internal/openapi.json', (_request, reply) => reply.send(openApi));
+  if (options.exposed !== true) instance.get('/internal/openapi.json', (_request, reply) => reply.send(openApi));
 
   const internal = internalServer(health, metrics, name);
   try {

@@ -11,6 +11,7 @@ await runService('gateway', async ({ env, log, closing }) => {
     module: GatewayModule.with({ upstreams, forwarding: { log, closing, answerTimeoutMs }, page: { credentialsHint, sandboxUrl: upstreams.sandbox } }),
     config,
     access: gatewayAccess,
+    exposed: true,
     readiness: readiness.checks(),
     parts: () => readiness.parts(),
     bus: () => readiness.bus(),

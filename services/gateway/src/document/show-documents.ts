@@ -12,7 +12,7 @@ import { gatewayOpenApi } from './gateway-openapi.js';
 import { mergeOpenApi, type OpenApi } from './merge-openapi.js';
 
 const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-const ours = fileURLToPath(new URL('../../page/', import.meta.url));
+const ours = fileURLToPath(new URL('../../public/', import.meta.url));
 
 /** What machines and programmers read: the API as one document, the topics and webhooks as another, and a page that shows the first. */
 @ApiExcludeController()

@@ -15,7 +15,7 @@ export interface PageFacts {
 /** Nest's injection token of `PageFacts`. */
 export const PAGE = Symbol('Page');
 
-const folder = fileURLToPath(new URL('../../page/', import.meta.url));
+const folder = fileURLToPath(new URL('../../public/', import.meta.url));
 
 /** The first page: what runs, and where to go on. In Indonesian and English, from one file that holds both. */
 @ApiExcludeController()

@@ -1,5 +1,5 @@
 import replyFrom from '@fastify/reply-from';
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { currentContext, RequestRefused, type Logger } from '@sejam/service-host';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -29,14 +29,15 @@ export interface Forwarding {
  * answers go through as they come, since a stream of events never ends. Nothing is ever sent twice: repeating is the caller's decision.
  */
 @Injectable()
-export class ForwardRequests implements OnModuleInit {
+export class ForwardRequests implements OnApplicationBootstrap {
   constructor(
     private readonly adapters: HttpAdapterHost,
     @Inject(UPSTREAMS) private readonly upstreams: Upstreams,
     @Inject(FORWARDING) private readonly forwarding: Forwarding,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  /** Not earlier: a scope takes over the error handler that its parent has when it is made. */
+  async onApplicationBootstrap(): Promise<void> {
     const instance = this.adapters.httpAdapter.getInstance<FastifyInstance>();
     await instance.register(async (scope) => {
       await scope.register(replyFrom, {
