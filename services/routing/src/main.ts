@@ -5,6 +5,8 @@ import { connectParts, followIdentities, IdentityDirectory, identityMigrations, 
 import { routingAccess } from './access.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingConfig } from './config.js';
+import { Courier } from './delivery/courier.js';
+import { applyDeliveries, deliveryMigrations } from './delivery/delivery-view.js';
 import { PlatformDirectory } from './platform/platform-directory.js';
 import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
 import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
@@ -24,7 +26,7 @@ await runService('routing', async (context) => {
   const { log, metrics, onClose, env, closing } = context;
   const config = routingConfig(env);
   const masterKey = loadMasterKey(config.masterKeyFile);
-  const migrations = [takedownMigrations, platformMigrations, busMigrations, identityMigrations];
+  const migrations = [takedownMigrations, platformMigrations, deliveryMigrations, busMigrations, identityMigrations];
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'routing', config, migrations }, context);
 
   const secrets = new WebhookSecrets(pool, masterKey);
@@ -49,6 +51,16 @@ await runService('routing', async (context) => {
   onClose(() => figures.stop());
   const merges = driveMerges({ pool, store, takedowns, log });
   onClose(() => merges.stop());
+
+  const courier = new Courier({ pool, store, clock, transact, takedowns, directory: platforms, allow: config.webhookAllow, metrics, log }).start();
+  const deliveryView = runProjection({
+    pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries, log,
+    onApplied: (events) => courier.wake(events),
+  });
+  onClose(async () => {
+    await deliveryView.stop();
+    await courier.stop();
+  });
 
   void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
     if (error instanceof StartFault) context.fail(error);

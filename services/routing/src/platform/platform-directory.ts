@@ -48,11 +48,25 @@ export class PlatformDirectory implements Platforms {
     return found && { hasEndpoint: found.endpoint !== undefined, test: found.endpoint?.test ?? false };
   }
 
-  async answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
+  /** All registered platforms that are known so far. */
+  ids(): string[] {
+    return [...this.#platforms.keys()];
+  }
+
+  answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
+    return this.#inForce(id, 'answers');
+  }
+
+  /** With which messages to this platform are signed now, the newest first: in an overlap with both. Empty when they are lost here. */
+  async orderSecrets(id: string): Promise<string[]> {
+    return (await this.#inForce(id, 'orders')).map(({ secret }) => secret);
+  }
+
+  async #inForce(id: string, wanted: 'orders' | 'answers'): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
     const inForce = this.find(id)?.lastSecrets;
     if (inForce === undefined) return [];
-    const older = inForce.previous.filter(({ direction, until }) => direction === 'answers' && Date.now() < Date.parse(until)).map(({ secretId }) => secretId);
-    const ids = [inForce.secrets.answers.secretId, ...older.reverse()];
+    const older = inForce.previous.filter(({ direction, until }) => direction === wanted && Date.now() < Date.parse(until)).map(({ secretId }) => secretId);
+    const ids = [inForce.secrets[wanted].secretId, ...older.reverse()];
     const opened = await Promise.all(ids.map(async (keyId) => ({ keyId, secret: await this.secrets.open(id, keyId) })));
     return opened.flatMap(({ keyId, secret }) => (secret === undefined ? [] : [{ keyId, secret }]));
   }

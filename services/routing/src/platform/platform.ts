@@ -90,8 +90,46 @@ export function register(state: Platform, data: Extract<PlatformEvent, { type: '
 
 /** Where this platform's messages go from now on. The same again changes nothing. */
 export function setEndpoint(state: Platform, { url, test, secrets }: Pick<Endpoint, 'url' | 'test' | 'secrets'>): PlatformEvent[] {
-  if (state.status === 'none') throw new DomainError('platform.unknown', 'not-found', 'There is no such platform');
+  if (state.status === 'none') throw unknown();
   const now = state.endpoint;
   const same = now?.url === url && now.test === test && now.secrets.orders.secretId === secrets.orders.secretId && now.secrets.answers.secretId === secrets.answers.secretId;
   return same ? [] : [{ type: 'EndpointSet', data: { platform: state.platform, url, test, secrets } }];
+}
+
+/** No message is due to this platform any more; what comes stands delivered in its feed. */
+export function removeEndpoint(state: Platform): PlatformEvent[] {
+  if (state.status === 'none') throw unknown();
+  return state.endpoint === undefined ? [] : [{ type: 'EndpointRemoved', data: { platform: state.platform } }];
+}
+
+/** The endpoint says that it is gone: it is only probed until it answers again. */
+export function pauseEndpoint(state: Platform, { cause }: { cause: string }): PlatformEvent[] {
+  if (state.status === 'none' || state.endpoint === undefined || state.endpoint.paused) return [];
+  return [{ type: 'EndpointPaused', data: { platform: state.platform, cause } }];
+}
+
+export function resumeEndpoint(state: Platform, { by }: { by: 'probe' | 'request' }): PlatformEvent[] {
+  if (state.status === 'none') throw unknown();
+  if (state.endpoint === undefined) throw new DomainError('endpoint.none', 'conflict', 'This platform has no endpoint');
+  return state.endpoint.paused ? [{ type: 'EndpointResumed', data: { platform: state.platform, by } }] : [];
+}
+
+/** Wall time for which a secret still works after a newer one came. */
+export const SECRET_OVERLAP_MS = 24 * 60 * 60_000;
+
+/** New secrets, in one direction or both; those before stay in force for the overlap. `wallNow`: overlaps are wall time. */
+export function rotateSecrets(state: Platform, fresh: Partial<Record<'orders' | 'answers', SecretReference>>, { wallNow }: { wallNow: Date }): PlatformEvent[] {
+  if (state.status === 'none') throw unknown();
+  const { lastSecrets, platform: id } = state;
+  if (lastSecrets === undefined) throw new DomainError('endpoint.none', 'conflict', 'This platform has no secrets yet: they come with its first endpoint');
+  const overlapUntil = new Date(wallNow.getTime() + SECRET_OVERLAP_MS).toISOString();
+  return (['orders', 'answers'] as const).flatMap((direction): PlatformEvent[] => {
+    const secret = fresh[direction];
+    if (secret === undefined || secret.secretId === lastSecrets.secrets[direction].secretId) return [];
+    return [{ type: 'SecretRotated', data: { platform: id, direction, secret, previousSecretId: lastSecrets.secrets[direction].secretId, overlapUntil } }];
+  });
+}
+
+function unknown(): DomainError {
+  return new DomainError('platform.unknown', 'not-found', 'There is no such platform');
 }
