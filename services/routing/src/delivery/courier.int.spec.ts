@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
@@ -89,21 +89,19 @@ let endpoint: Endpoint;
 let id: string;
 let ordersSecret: string;
 let schemas = 0;
+jest.setTimeout(60_000);
 const log = createLogger({ name: 'routing', level: 'silent' });
 const endpoints: Endpoint[] = [];
 const by = { organisation: 'sejam', holder: 'system:test' };
 
 beforeAll(async () => {
   database = await testDatabase();
-  record = await testEventStore();
   folder = await mkdtemp(pathOf(tmpdir(), 'courier-'));
   masterKey = createMasterKeyFile(pathOf(folder, 'master.key'));
-  transact = transactor(record.store, clock);
   secrets = new WebhookSecrets(await database.pool('secrets', [platformMigrations]), masterKey);
 });
 
 afterAll(async () => {
-  await record?.stop();
   await database?.drop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -140,6 +138,8 @@ async function newPlatform(url?: string): Promise<{ platform: string; secret: st
 let stop: () => Promise<void>;
 
 beforeEach(async () => {
+  record = await testEventStore();
+  transact = transactor(record.store, clock);
   pool = await newSchema();
   directory = new PlatformDirectory(secrets);
   await directory.follow(record.store);
@@ -153,6 +153,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await stop();
   await directory.stop();
+  await record.stop();
   await Promise.all(endpoints.splice(0).map((one) => one.close()));
 });
 
@@ -291,6 +292,7 @@ describe('an endpoint that fails', () => {
     const deemed = (await history(takedownId)).find(({ type }) => type === 'OrderDeemedDelivered');
     expect(deemed?.data).toMatchObject({ orderId, causes: ['http-500'] });
     endpoint.answer = () => ({ status: 200 });
+    offsetMs += minutes(5);
     await delivered(takedownId);
   });
 
@@ -349,7 +351,6 @@ describe('a platform without an endpoint', () => {
     expect((await history(takedownId)).at(-1)?.data).toMatchObject({ orderId, via: 'feed' });
     await withdrawn(takedownId, orderId);
     expect((await typesOf(takedownId)).slice(-2)).toEqual(['OrderWithdrawn', 'NoticeDelivered']);
-    await view.waitFor({ commit: '0', prepare: '0' }, 1);
     await eventually(async () => (await courier.queue.standing(id)).pending === 0);
   });
 });
