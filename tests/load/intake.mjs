@@ -1,0 +1,59 @@
+// Accepted reports a second at intake, against raw single-event appends of the same client on the same store, in one run; and how long a
+// report takes at half that load. Prints one JSON line for each figure.
+import { randomUUID } from 'node:crypto';
+import { connectEventStore } from '@sejam/eventstoredb';
+import { Pool } from 'undici';
+import { v7 } from 'uuid';
+import { benchStack, percentiles, print, report, timed } from './bench-stack.mjs';
+
+const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
+const stack = await benchStack({ services: ['intake'] });
+try {
+  const raw = await rawAppends();
+  print({ bench: 'intake', figure: 'raw single-event appends, 64 concurrent', perSecond: raw });
+  const pool = new Pool(stack.urls.intake, { connections: 64, pipelining: 1 });
+  const headers = { authorization: `Bearer ${stack.keys.bawaslu}`, 'content-type': 'application/json' };
+  const post = async (path, body) => {
+    const { statusCode, body: answer } = await pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    const text = await answer.text();
+    if (statusCode !== 201 && statusCode !== 207) throw new Error(`${path} answered ${statusCode}: ${text.slice(0, 300)}`);
+    return text;
+  };
+  await timed(2, 64, () => post('/v1/reports', report()));
+  const single = await timed(seconds, 64, () => post('/v1/reports', report()));
+  print({ bench: 'intake', figure: 'one report a request, 64 concurrent', perSecond: single.perSecond, ratioToRaw: single.perSecond / raw });
+
+  const batchOf = 500;
+  const batches = await timed(seconds, 4, () => post('/v1/reports/batch', { reports: Array.from({ length: batchOf }, report) }));
+  const perSecond = batches.perSecond * batchOf;
+  print({ bench: 'intake', figure: `batches of ${batchOf}, 4 concurrent`, perSecond, ratioToRaw: perSecond / raw });
+
+  const latencies = [];
+  const everyMs = 2_000 / single.perSecond;
+  const startedAt = performance.now();
+  const underway = new Set();
+  for (let sent = 0; performance.now() - startedAt < seconds * 1_000; ) {
+    while (sent * everyMs <= performance.now() - startedAt) {
+      sent += 1;
+      const at = performance.now();
+      const work = post('/v1/reports', report()).then(() => void latencies.push(performance.now() - at)).finally(() => underway.delete(work));
+      underway.add(work);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(underway);
+  print({ bench: 'intake', figure: 'one report at half load', ...percentiles(latencies) });
+  await pool.close();
+} finally {
+  await stack.stop();
+}
+
+async function rawAppends() {
+  const store = connectEventStore(stack.eventStoreUrl);
+  const metadata = { at: new Date().toISOString(), by: { organisation: 'sejam', holder: 'system:bench' }, causationId: 'bench', correlationId: 'bench' };
+  const append = () => store.append(`bench-${randomUUID()}`, [{ id: v7(), type: 'BenchAppended', data: report(), metadata }], 'no-stream');
+  await timed(2, 64, append);
+  const { perSecond } = await timed(seconds, 64, append);
+  await store.close();
+  return perSecond;
+}
