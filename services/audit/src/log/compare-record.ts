@@ -1,0 +1,32 @@
+import type { EventStore } from '@sejam/event-sourcing';
+import type { Pool } from '@sejam/postgres';
+import { eventLeafHash, loggedEvent, sameHash } from '@sejam/transparency-log';
+import { LogHalted } from './log-faults.js';
+import { readLeafHashes, readLeaves, readPlace } from './log-tables.js';
+import { isLogged } from './transparency-log.js';
+
+/**
+ * Are the newest leaves still the newest part of the record? Throws LogHalted when the record was restored from an older copy, or was
+ * changed near its end, while this service was down.
+ */
+export async function compareWithRecord(pool: Pool, store: EventStore, { newest = 1_000 } = {}): Promise<void> {
+  const { size } = await readPlace(pool);
+  const from = Math.max(0, size - newest);
+  const places = await readLeaves(pool, { from, limit: size - from });
+  const hashes = await readLeafHashes(pool, from, size - from);
+  const first = places[0];
+  if (first === undefined) return;
+  let compared = 0;
+  for await (const event of store.readAll({ from: first.position })) {
+    if (!isLogged(event)) continue;
+    const [place, hash] = [places[compared], hashes[compared]];
+    if (place === undefined || hash === undefined) break;
+    if (!sameHash(eventLeafHash(loggedEvent(event)), hash)) {
+      throw new LogHalted(`Event ${place.index} of the log is ${place.stream} revision ${place.revision} (${place.eventId}); the record holds ${event.stream} revision ${event.revision} (${event.id}) there`);
+    }
+    compared += 1;
+  }
+  if (compared < places.length) {
+    throw new LogHalted(`The log covers ${size} events, the record ends after ${from + compared}: it was cut back, or an older copy was put in its place`);
+  }
+}
