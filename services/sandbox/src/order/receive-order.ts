@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { DomainError } from '@sejam/event-sourcing';
-import { RequestRefused, type RequestWithRawBody } from '@sejam/service-host';
+import { parseJsonBody, RequestRefused, type RequestWithRawBody } from '@sejam/service-host';
 import { verify } from '@sejam/webhooks';
 import type { FastifyReply } from 'fastify';
 import type { Credentials } from '../credentials.js';
@@ -26,21 +26,22 @@ export class ReceiveOrder {
     if (!isPlatform(platform)) throw new DomainError('platform.unknown', 'not-found', 'There is no such platform');
 
     // Over the bytes as they came, before anything is believed of what they say.
+    const body = request.rawBody ?? Buffer.alloc(0);
     const verdict = verify({
       headers: request.headers,
-      body: request.rawBody ?? '',
+      body,
       secrets: [{ keyId: 'orders', secret: this.credentials.of[platform].ordersSecret }],
       now: new Date(),
     });
     if (!verdict.valid) throw new RequestRefused(401, 'webhook.not-authentic', `This is not from the clearing house: ${verdict.detail}`);
-    const message = readMessage(request.body);
+    const message = readMessage(parseJsonBody(body));
     if (!message) throw new DomainError('webhook.malformed', 'invalid', 'The body is no message of the contract');
 
     const reception = this.inbox.meet(platform, verdict.webhookId, message);
     if (reception && !succeeds(reception)) return this.#fail(reception, request, reply);
 
     // The same webhook-id comes again whenever our 2xx was lost: it must not be done twice.
-    await this.inbox.receive({ platform, webhookId: verdict.webhookId, message, body: (request.rawBody as Buffer).toString('utf8'), via: 'webhook' });
+    await this.inbox.receive({ platform, webhookId: verdict.webhookId, message, body: body.toString('utf8'), via: 'webhook' });
     await this.#wait(reception);
     if (reception?.status !== undefined) void reply.status(reception.status);
     return { received: verdict.webhookId };
