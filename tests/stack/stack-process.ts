@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+
+export interface StackProcessOptions {
+  readonly name: string;
+  /** Path of the built program. */
+  readonly program: string;
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  /** A start that takes longer has failed. */
+  readonly patienceMs?: number;
+}
+
+/** One program of a stack, which a test may kill, stop for a while and start again under the same ports. */
+export class StackProcess {
+  readonly #log: WriteStream;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  /** Ends that no test asked for, each with how. */
+  readonly unexpectedEnds: string[] = [];
+  #wanted = false;
+
+  constructor(private readonly options: StackProcessOptions) {
+    this.#log = createWriteStream(options.logFile, { flags: 'a' });
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get running(): boolean {
+    return this.#wanted && this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves with what it said when it listens. Rejects with its last words when it ends before. */
+  start(): Promise<{ url: string; internalUrl?: string }> {
+    const { name, program, args = [], env, logFile, patienceMs = 60_000 } = this.options;
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--disable-warning=TimeoutNegativeWarning', program, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+    });
+    this.#child = child;
+    this.#wanted = true;
+    let lastWords = '';
+    for (const stream of [child.stdout, child.stderr] as Readable[]) {
+      stream.on('data', (chunk: Buffer) => {
+        lastWords = chunk.toString();
+        this.#log.write(chunk);
+      });
+    }
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        if (this.#child === child && this.#wanted) this.unexpectedEnds.push(`${name} ended by itself (${signal ?? `exit code ${code ?? 'unknown'}`}): ${lastWords}`);
+        resolve();
+      });
+    });
+    return new Promise((resolve, reject) => {
+      const impatience = setTimeout(() => reject(new Error(`${name} did not listen within ${patienceMs} ms; its log is ${logFile}`)), patienceMs);
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        clearTimeout(impatience);
+        reject(new Error(`${name} ended before it listened (${signal ?? code}): ${lastWords}`));
+      });
+      child.on('message', (message: { type?: string; url?: string; internalUrl?: string }) => {
+        if (message.type !== 'listening' || message.url === undefined) return;
+        clearTimeout(impatience);
+        resolve({ url: message.url, ...(message.internalUrl === undefined ? {} : { internalUrl: message.internalUrl }) });
+      });
+    });
+  }
+
+  /** SIGKILL unless another is given: it has no time to put anything in order. Resolves when it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#wanted = false;
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await this.#exited;
+  }
+
+  /** It stays, and does nothing, until `thaw`: a server that is away without a closed connection. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Ends it well, and by force if it does not within ten seconds. */
+  async end(): Promise<void> {
+    this.thaw();
+    const cut = setTimeout(() => this.#child?.kill('SIGKILL'), 10_000);
+    await this.kill('SIGTERM');
+    clearTimeout(cut);
+    await new Promise<void>((resolve) => this.#log.end(resolve));
+  }
+}
