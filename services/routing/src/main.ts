@@ -1,6 +1,7 @@
 import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
 import { runProjection } from '@sejam/postgres';
 import { loadMasterKey } from '@sejam/privacy';
+import { createShortLinkFollower } from '@sejam/webhooks';
 import { connectParts, followIdentities, IdentityDirectory, identityMigrations, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
@@ -12,6 +13,8 @@ import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
 import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
 import { RoutingModule } from './routing.module.js';
 import type { RoutingPorts } from './routing-ports.js';
+import { FollowShortLinks, isFullAddress, shortLinkHosts } from './short-link/follow-short-links.js';
+import { applyHolds, shortLinkMigrations } from './short-link/hold-view.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
 import { countOrders } from './takedown/count-orders.js';
 import { driveMerges } from './takedown/drive-merges.js';
@@ -26,7 +29,7 @@ await runService('routing', async (context) => {
   const { log, metrics, onClose, env, closing } = context;
   const config = routingConfig(env);
   const masterKey = loadMasterKey(config.masterKeyFile);
-  const migrations = [takedownMigrations, platformMigrations, deliveryMigrations, busMigrations, identityMigrations];
+  const migrations = [takedownMigrations, platformMigrations, deliveryMigrations, shortLinkMigrations, busMigrations, identityMigrations];
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'routing', config, migrations }, context);
 
   const secrets = new WebhookSecrets(pool, masterKey);
@@ -60,6 +63,14 @@ await runService('routing', async (context) => {
   onClose(async () => {
     await deliveryView.stop();
     await courier.stop();
+  });
+
+  const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
+  const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
+  const holdView = runProjection({ pool, store, name: 'short-links', prefixes: ['takedown-'], apply: applyHolds, log, onApplied: () => shortLinks.wake() });
+  onClose(async () => {
+    await holdView.stop();
+    await shortLinks.stop();
   });
 
   void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
