@@ -4,6 +4,8 @@ const readers = ['reporter', 'reviewer', 'issuer', 'auditor'] as const;
 const issuers = ['issuer'] as const;
 /** Agencies, auditors and the platform itself; another platform finds nothing here. */
 const orderReaders = ['platform', 'reporter', 'reviewer', 'issuer', 'auditor'] as const;
+/** An endpoint is managed by the operator or by the platform itself. */
+const endpointManagers = { roles: ['platform', 'operator'], ownParameter: 'platform' } as const;
 
 /** Who may do what at routing. Partners see the takedowns that their reports joined; an operator reads no takedown. */
 export const routingAccess = defineAccess([
@@ -21,4 +23,13 @@ export const routingAccess = defineAccess([
   { method: 'POST', path: '/v1/platforms/:platform/orders/:orderId/answers', roles: ['platform'], ownParameter: 'platform' },
   { method: 'POST', path: '/v1/platforms/:platform/webhooks', roles: 'signature', limitBy: 'platform' },
   { method: 'GET', path: '/v1/refused-webhooks', roles: ['operator'] },
+  { method: 'GET', path: '/v1/platforms/:platform', ...endpointManagers },
+  { method: 'PUT', path: '/v1/platforms/:platform/endpoint', ...endpointManagers },
+  { method: 'DELETE', path: '/v1/platforms/:platform/endpoint', ...endpointManagers },
+  { method: 'POST', path: '/v1/platforms/:platform/endpoint/test', ...endpointManagers },
+  { method: 'POST', path: '/v1/platforms/:platform/endpoint/resume', ...endpointManagers },
+  { method: 'POST', path: '/v1/platforms/:platform/endpoint/rotation', ...endpointManagers },
+  { method: 'GET', path: '/v1/platforms/:platform/messages', roles: ['platform'], ownParameter: 'platform' },
+  { method: 'GET', path: '/v1/deliveries', roles: ['operator'] },
+  { method: 'POST', path: '/v1/deliveries/:id/retry', roles: ['operator'] },
 ]);

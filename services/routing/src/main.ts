@@ -100,6 +100,7 @@ await runService('routing', async (context) => {
   const ports: RoutingPorts = {
     store, transact, clock, pool, platforms, policies, takedowns, takedownView, metrics, log,
     requests: new KnownRequests(pool),
+    delivery: { courier, view: deliveryView, secrets, allow: config.webhookAllow },
     refusedWebhooks: new RefusedWebhooks(pool),
   };
   return {

@@ -1,7 +1,10 @@
 import type { DomainClock, EventStore, Transact } from '@sejam/event-sourcing';
 import type { Pool, Projection } from '@sejam/postgres';
 import type { Logger, Metrics } from '@sejam/service-host';
+import type { AllowList } from '@sejam/webhooks';
 import type { RefusedWebhooks } from './answer/refused-webhooks.js';
+import type { Courier } from './delivery/courier.js';
+import type { WebhookSecrets } from './platform/webhook-secrets.js';
 import type { Takedowns } from './takedown/act-on-takedown.js';
 import type { KnownRequests } from './takedown/known-requests.js';
 import type { Policy } from '@sejam/deadlines';
@@ -20,6 +23,16 @@ export interface Policies {
   all(): Promise<readonly Policy[]>;
 }
 
+/** The way to the platforms. */
+export interface DeliveryPorts {
+  readonly courier: Courier;
+  /** Rows of messages. */
+  readonly view: Projection;
+  readonly secrets: WebhookSecrets;
+  /** Networks that endpoints may be in although they are not public. */
+  readonly allow: AllowList;
+}
+
 /** What the slices of routing stand on; made once in `main.ts`, by hand in tests. */
 export interface RoutingPorts {
   readonly store: EventStore;
@@ -33,6 +46,7 @@ export interface RoutingPorts {
   readonly refusedWebhooks: RefusedWebhooks;
   /** Rows of takedowns, for whoever must see what was just appended. */
   readonly takedownView: Projection;
+  readonly delivery: DeliveryPorts;
   readonly metrics: Metrics;
   readonly log: Logger;
 }

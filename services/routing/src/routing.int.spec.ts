@@ -13,9 +13,11 @@ import { runProjection, postgresMigrations, type Pool, type Projection } from '@
 import { createMasterKeyFile } from '@sejam/privacy';
 import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, refusalBy, startService, type RunningService } from '@sejam/service-host';
 import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
-import { generateSecret, sign } from '@sejam/webhooks';
+import { generateSecret, parseAllowList, sign } from '@sejam/webhooks';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingAccess } from './access.js';
+import { Courier } from './delivery/courier.js';
+import { applyDeliveries, deliveryMigrations } from './delivery/delivery-view.js';
 import { PlatformDirectory } from './platform/platform-directory.js';
 import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
 import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
@@ -43,6 +45,9 @@ let folder: string;
 let store: EventStore;
 let service: RunningService;
 let view: Projection;
+let deliveryView: Projection;
+let courier: Courier;
+let platformsFollowed: PlatformDirectory;
 let takedowns: Takedowns;
 const secrets: Record<string, string> = { tiktok: generateSecret(), meta: generateSecret() };
 const endpoints: Record<string, { hasEndpoint: boolean; test: boolean }> = { tiktok: { hasEndpoint: true, test: false }, meta: { hasEndpoint: false, test: false } };
@@ -51,7 +56,7 @@ const keys: Record<string, string> = {};
 
 beforeAll(async () => {
   database = await testDatabase();
-  pool = await database.pool('routing', [postgresMigrations, takedownMigrations]);
+  pool = await database.pool('routing', [postgresMigrations, takedownMigrations, platformMigrations, deliveryMigrations]);
   folder = await mkdtemp(pathOf(tmpdir(), 'routing-'));
   server = await startEventStore({ dataFolder: folder, log: () => undefined });
   store = connectEventStore(server.url);
@@ -75,9 +80,15 @@ beforeAll(async () => {
   view = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns });
   const log = createLogger({ name: 'routing', level: 'silent' });
   const metrics = new Metrics('routing');
+  const webhookSecrets = new WebhookSecrets(pool, createMasterKeyFile(pathOf(folder, 'endpoints.key')));
+  const allow = parseAllowList('127.0.0.0/8');
+  platformsFollowed = new PlatformDirectory(webhookSecrets);
+  await platformsFollowed.follow(store);
+  courier = new Courier({ pool, store, clock, transact, takedowns, directory: platformsFollowed, allow, metrics, log });
+  deliveryView = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries });
   service = await startService({
     name: 'routing',
-    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), metrics, log }),
+    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), delivery: { courier, view: deliveryView, secrets: webhookSecrets, allow }, metrics, log }),
     config: readConfig(hostSettings({ port: 0 }), { RATE_LIMIT_PER_KEY: '1000' }),
     access: routingAccess,
     directory,
@@ -90,6 +101,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await service?.close();
   await view?.stop();
+  await deliveryView?.stop();
+  await courier?.stop();
+  await platformsFollowed?.stop();
   await store?.close();
   await server?.close();
   await rm(folder, { recursive: true, force: true });
@@ -400,7 +414,7 @@ describe('the access table', () => {
     const roles = { agency: ['reporter', 'reviewer', 'issuer'], partner: ['reporter'], platform: ['platform'], auditor: ['auditor'], operator: ['operator'] } as const;
     for (const row of routingAccess.filter(({ roles: allowed }) => Array.isArray(allowed))) {
       const path = row.path.replace(':platform', 'tiktok').replace(':orderId', `${randomUUID()}.1`).replace(':id', takedownIdOf('tiktok:video:0')).replace(':n', '1');
-      const body = row.method === 'POST' ? {} : undefined;
+      const body = row.method === 'POST' || row.method === 'PUT' ? {} : undefined;
       expect(await call(row.method, path, undefined, body)).toMatchObject({ status: 401, body: { code: 'key.missing' } });
       for (const [key, kind] of Object.entries(kinds)) {
         const refusal = refusalBy(row, { kind, roles: roles[kind] });

@@ -2,6 +2,9 @@ import type { DynamicModule } from '@nestjs/common';
 import { GetOrders } from './answer/get-orders.js';
 import { ReceiveAnswers } from './answer/receive-answers.js';
 import { GetRefusedWebhooks } from './answer/refused-webhooks.js';
+import { GetDeliveries } from './delivery/get-deliveries.js';
+import { GetMessages } from './delivery/get-messages.js';
+import { ManageEndpoint } from './platform/manage-endpoint.js';
 import { PORTS, type RoutingPorts } from './routing-ports.js';
 import { CommandTakedown } from './takedown/command-takedown.js';
 import { GetTakedowns } from './takedown/get-takedowns.js';
@@ -11,7 +14,7 @@ export class RoutingModule {
   static with(ports: RoutingPorts): DynamicModule {
     return {
       module: RoutingModule,
-      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks],
+      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks, ManageEndpoint, GetMessages, GetDeliveries],
       providers: [{ provide: PORTS, useValue: ports }],
     };
   }

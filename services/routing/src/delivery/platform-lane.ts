@@ -82,6 +82,15 @@ export class PlatformLane {
     return { webhookId, verdict: classifyAttempt(outcome), durationMs: outcome.durationMs };
   }
 
+  /** A ping arrived: a paused endpoint is resumed, and what waits goes. */
+  async answered(webhookId: string): Promise<void> {
+    const { transact, log } = this.options;
+    const causationId = `probe:${webhookId}`;
+    const { events } = await transact(platforms, this.platform, { causationId, correlationId: causationId, by: machine }, (state) => resumeEndpoint(state, { by: 'probe' }));
+    if (events.length > 0) log.info({ platform: this.platform }, 'A paused endpoint answers again');
+    await this.succeeded();
+  }
+
   /** The endpoint works: what waits for it is due at once. */
   async succeeded(): Promise<void> {
     this.#signedAt = performance.now();
@@ -195,18 +204,13 @@ export class PlatformLane {
 
   /** Each minute, by one instance: a success resumes the endpoint; a failure counts against every order that waits. */
   async #probe(endpoint: Endpoint): Promise<void> {
-    const { queue, clock, transact, metrics, log } = this.options;
+    const { queue, clock, metrics } = this.options;
     if (!(await queue.claimProbe(this.platform, clock.now(), PROBE_INTERVAL_MS))) return;
     const pinged = await this.ping(endpoint);
     if (pinged === 'without-secrets') return;
     const { webhookId, verdict } = pinged;
     metrics.deliveryAttempts.inc({ platform: this.platform, outcome: verdict.delivered ? 'probe-delivered' : 'probe-failed' });
-    if (verdict.delivered) {
-      const causationId = `probe:${webhookId}`;
-      await transact(platforms, this.platform, { causationId, correlationId: causationId, by: machine }, (state) => resumeEndpoint(state, { by: 'probe' }));
-      log.info({ platform: this.platform }, 'A paused endpoint answers again');
-      return this.succeeded();
-    }
+    if (verdict.delivered) return this.answered(webhookId);
     const at = clock.now();
     await queue.tried(this.platform, at, verdict.cause.startsWith('http-') ? 'answered' : 'unanswered');
     if (verdict.side === 'ours') return;

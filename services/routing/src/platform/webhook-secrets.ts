@@ -1,6 +1,6 @@
 import { openSecret, sealSecret, type MasterKey } from '@sejam/privacy';
 import type { Client, Migrations } from '@sejam/postgres';
-import { secretFingerprint } from '@sejam/webhooks';
+import { generateSecret, secretFingerprint } from '@sejam/webhooks';
 import type { SecretReference } from './platform.js';
 
 export const platformMigrations: Migrations = { part: 'platform', folder: new URL('../../migrations/platform/', import.meta.url) };
@@ -25,6 +25,12 @@ export class WebhookSecrets {
       secretId, platform, direction, sealed, fingerprint,
     ]);
     return { secretId, fingerprint };
+  }
+
+  /** A new secret under this id, or the one that an earlier try has made. */
+  async make(platform: string, direction: 'orders' | 'answers', secretId: string): Promise<SecretReference> {
+    await this.keep(platform, direction, secretId, generateSecret());
+    return this.keep(platform, direction, secretId, (await this.open(platform, secretId)) ?? generateSecret());
   }
 
   /** Undefined when the table has lost it: then orders wait, and answers cannot be verified. */
