@@ -3,7 +3,7 @@ export { fromEnvelope, isHeartbeat, toEnvelope, type BusMessage, type Envelope, 
 export type { AppendHandler, TopicHandler, ViewHandler } from './handlers.js';
 export { isTransient } from './failure.js';
 export { busMigrations, runConsumer, type Consumer, type ConsumerOptions } from './consumer.js';
-export { countHeldStreams, listParked, type ParkedCause, type ParkedMessage } from './parking.js';
+export { countHeldStreams, listParked, parkedStream, type ParkedCause, type ParkedMessage } from './parking.js';
 export { rebuild, type RebuildOptions } from './rebuild.js';
 export { runPublisher, type Publisher, type PublisherOptions, type Worded } from './publisher.js';
 export { logBus } from './log/log-bus.js';

@@ -1,4 +1,4 @@
-import { defineAccess } from '@sejam/service-host';
+import { defineAccess, parkedAccess } from '@sejam/service-host';
 
 const readers = ['reporter', 'reviewer', 'issuer', 'auditor'] as const;
 const issuers = ['issuer'] as const;
@@ -29,7 +29,8 @@ export const routingAccess = defineAccess([
   { method: 'POST', path: '/v1/platforms/:platform/endpoint/test', ...endpointManagers },
   { method: 'POST', path: '/v1/platforms/:platform/endpoint/resume', ...endpointManagers },
   { method: 'POST', path: '/v1/platforms/:platform/endpoint/rotation', ...endpointManagers },
-  { method: 'GET', path: '/v1/platforms/:platform/messages', roles: ['platform'], ownParameter: 'platform' },
+  { method: 'GET', path: '/v1/platforms/:platform/messages', roles: orderReaders, kinds: ['platform', 'agency', 'auditor'], ownParameter: 'platform' },
   { method: 'GET', path: '/v1/deliveries', roles: ['operator'] },
   { method: 'POST', path: '/v1/deliveries/:id/retry', roles: ['operator'] },
+  ...parkedAccess,
 ]);

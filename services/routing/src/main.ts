@@ -101,6 +101,7 @@ await runService('routing', async (context) => {
     store, transact, clock, pool, platforms, policies, takedowns, takedownView, metrics, log,
     requests: new KnownRequests(pool),
     delivery: { courier, view: deliveryView, secrets, allow: config.webhookAllow },
+    parked: { service: 'routing', pool, consumers: () => ({ routing: consumer, 'routing-policies': policyConsumer, [`${pool.schema}-identity`]: identities.consumer }) },
     refusedWebhooks: new RefusedWebhooks(pool),
   };
   return {

@@ -1,6 +1,6 @@
 import type { DomainClock, EventStore, Transact } from '@sejam/event-sourcing';
 import type { Pool, Projection } from '@sejam/postgres';
-import type { Logger, Metrics } from '@sejam/service-host';
+import type { Logger, Metrics, ParkedOptions } from '@sejam/service-host';
 import type { AllowList } from '@sejam/webhooks';
 import type { RefusedWebhooks } from './answer/refused-webhooks.js';
 import type { Courier } from './delivery/courier.js';
@@ -47,6 +47,7 @@ export interface RoutingPorts {
   /** Rows of takedowns, for whoever must see what was just appended. */
   readonly takedownView: Projection;
   readonly delivery: DeliveryPorts;
+  readonly parked: ParkedOptions;
   readonly metrics: Metrics;
   readonly log: Logger;
 }

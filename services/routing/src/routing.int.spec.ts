@@ -6,7 +6,7 @@ import { join as pathOf } from 'node:path';
 import { startEventStore, type RunningEventStore } from '@sejam/embedded-eventstore';
 import { domainClock, transactor, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
-import type { BusMessage } from '@sejam/bus';
+import { busMigrations, type BusMessage } from '@sejam/bus';
 import { platforms, takedownIdOf } from '@sejam/content';
 import { encode, legalBases } from '@sejam/contracts';
 import { runProjection, postgresMigrations, type Pool, type Projection } from '@sejam/postgres';
@@ -56,7 +56,7 @@ const keys: Record<string, string> = {};
 
 beforeAll(async () => {
   database = await testDatabase();
-  pool = await database.pool('routing', [postgresMigrations, takedownMigrations, platformMigrations, deliveryMigrations]);
+  pool = await database.pool('routing', [postgresMigrations, takedownMigrations, platformMigrations, deliveryMigrations, busMigrations]);
   folder = await mkdtemp(pathOf(tmpdir(), 'routing-'));
   server = await startEventStore({ dataFolder: folder, log: () => undefined });
   store = connectEventStore(server.url);
@@ -88,7 +88,7 @@ beforeAll(async () => {
   deliveryView = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries });
   service = await startService({
     name: 'routing',
-    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), delivery: { courier, view: deliveryView, secrets: webhookSecrets, allow }, metrics, log }),
+    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), delivery: { courier, view: deliveryView, secrets: webhookSecrets, allow }, parked: { service: 'routing', pool, consumers: () => ({}) }, metrics, log }),
     config: readConfig(hostSettings({ port: 0 }), { RATE_LIMIT_PER_KEY: '1000' }),
     access: routingAccess,
     directory,

@@ -1,4 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
+import { parkedMessages } from '@sejam/service-host';
 import { GetOrders } from './answer/get-orders.js';
 import { ReceiveAnswers } from './answer/receive-answers.js';
 import { GetRefusedWebhooks } from './answer/refused-webhooks.js';
@@ -12,10 +13,11 @@ import { GetTakedowns } from './takedown/get-takedowns.js';
 /** Everything routing answers over HTTP, on one page. */
 export class RoutingModule {
   static with(ports: RoutingPorts): DynamicModule {
+    const parked = parkedMessages(ports.parked);
     return {
       module: RoutingModule,
-      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks, ManageEndpoint, GetMessages, GetDeliveries],
-      providers: [{ provide: PORTS, useValue: ports }],
+      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks, ManageEndpoint, GetMessages, GetDeliveries, ...parked.controllers],
+      providers: [{ provide: PORTS, useValue: ports }, ...parked.providers],
     };
   }
 }

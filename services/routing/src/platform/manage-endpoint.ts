@@ -20,7 +20,9 @@ class RotationBody {
 type Known = Exclude<Platform, { status: 'none' }>;
 
 interface SecretDocument {
-  fingerprint: string;
+  secretId: string;
+  /** Of the newest alone. */
+  fingerprint?: string;
   /** An older one works until then. */
   worksUntil?: string;
 }
@@ -71,7 +73,7 @@ export class ManageEndpoint {
     const shown = (direction: 'orders' | 'answers'): SecretDocument[] => {
       const newest = lastSecrets?.secrets[direction];
       const older = lastSecrets?.previous.filter((one) => one.direction === direction && Date.now() < Date.parse(one.until)) ?? [];
-      return [...(newest === undefined ? [] : [{ fingerprint: newest.fingerprint }]), ...older.map(({ secretId, until }) => ({ fingerprint: secretId, worksUntil: until }))];
+      return [...(newest === undefined ? [] : [{ ...newest }]), ...older.map(({ secretId, until }) => ({ secretId, worksUntil: until }))];
     };
     return {
       platform: id, name, products,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decidedAgainIsEmpty, specFor, type Given } from '@sejam/event-sourcing/testing';
-import { platform, register, setEndpoint, type PlatformEvent, type SecretReference } from './platform.js';
+import { pauseEndpoint, platform, register, removeEndpoint, resumeEndpoint, rotateSecrets, setEndpoint, type PlatformEvent, type SecretReference } from './platform.js';
 
 const { given } = specFor(platform);
 const secret = (secretId: string): SecretReference => ({ secretId, fingerprint: secretId });
@@ -36,5 +36,36 @@ describe('a platform', () => {
   it('is paused and resumed', () => {
     expect(given(registered, set, { type: 'EndpointPaused', data: { platform: 'tiktok', cause: '410' } }).state).toMatchObject({ endpoint: { paused: true } });
     expect(given(registered, set, { type: 'EndpointPaused', data: { platform: 'tiktok', cause: '410' } }, { type: 'EndpointResumed', data: { platform: 'tiktok', by: 'probe' } }).state).toMatchObject({ endpoint: { paused: false } });
+  });
+
+  it('is paused once, and resumed by a probe or on request', () => {
+    const paused: Given<PlatformEvent> = { type: 'EndpointPaused', data: { platform: 'tiktok', cause: 'http-410' } };
+    given(registered, set).when((state) => pauseEndpoint(state, { cause: 'http-410' })).then({ type: 'EndpointPaused', data: { platform: 'tiktok', cause: 'http-410' } });
+    decidedAgainIsEmpty(platform, [registered, set], (state) => pauseEndpoint(state, { cause: 'http-410' }));
+    given(registered).when((state) => pauseEndpoint(state, { cause: 'http-410' })).thenNothing();
+    given(registered, set, paused).when((state) => resumeEndpoint(state, { by: 'request' })).then({ type: 'EndpointResumed', data: { platform: 'tiktok', by: 'request' } });
+    given(registered, set).when((state) => resumeEndpoint(state, { by: 'request' })).thenNothing();
+    given(registered).when((state) => resumeEndpoint(state, { by: 'probe' })).thenRefused('endpoint.none');
+    // Setting it anew is a new beginning.
+    expect(given(registered, set, paused, { ...set }).state).toMatchObject({ endpoint: { paused: false } });
+  });
+
+  it('has its endpoint removed once', () => {
+    decidedAgainIsEmpty(platform, [registered, set], removeEndpoint);
+    given(registered).when(removeEndpoint).thenNothing();
+    given().when(removeEndpoint).thenRefused('platform.unknown');
+  });
+
+  it('gets new secrets in one direction or both, and the old ones work for a day', () => {
+    const wallNow = new Date('2024-11-27T00:00:00.000Z');
+    const overlapUntil = '2024-11-28T00:00:00.000Z';
+    given(registered).when((state) => rotateSecrets(state, { answers: secret('a-2') }, { wallNow })).then({ type: 'SecretRotated', data: { platform: 'tiktok', direction: 'answers', secret: secret('a-2'), previousSecretId: 'a-1', overlapUntil } });
+    const both = given(registered, set).when((state) => rotateSecrets(state, { orders: secret('o-2'), answers: secret('a-2') }, { wallNow }));
+    expect(both.events).toHaveLength(2);
+    both.thenState((state) => expect(state).toMatchObject({
+      endpoint: { secrets: { orders: secret('o-2'), answers: secret('a-2') }, previous: [{ direction: 'orders', secretId: 'o-1' }, { direction: 'answers', secretId: 'a-1' }] },
+    }));
+    decidedAgainIsEmpty(platform, [registered, set], (state) => rotateSecrets(state, { orders: secret('o-2') }, { wallNow }));
+    given({ type: 'PlatformRegistered', data: { platform: 'x', name: 'X', products: [] } }).when((state) => rotateSecrets(state, { orders: secret('o-2') }, { wallNow })).thenRefused('endpoint.none');
   });
 });
