@@ -1,1 +1,40 @@
-export {};
+import { busMigrations, BusTransport } from '@sejam/bus';
+import { connectParts, followIdentities, IdentityDirectory, identityMigrations, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { reportingAccess } from './access.js';
+import { reportingConfig } from './config.js';
+import { keepFigures } from './keep-figures.js';
+import { viewMigrations } from './rebuild/view-migrations.js';
+import { keyStillGood } from './reporting-ports.js';
+import { ReportingModule } from './reporting.module.js';
+
+await runService('reporting', async (context) => {
+  const { log, metrics, onClose, closing, env } = context;
+  const config = reportingConfig(env);
+  const { record, clock, pool, bus } = await connectParts({ name: 'reporting', config, migrations: [viewMigrations, busMigrations, identityMigrations] }, context);
+
+  void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
+    if (error instanceof StartFault) context.fail(error);
+    else log.warn({ error: String(error) }, 'The topics could not be looked at');
+  });
+  const directory = new IdentityDirectory();
+  const identities = await followIdentities({ bus, pool, directory, log });
+  onClose(() => identities.stop());
+
+  const transport = new BusTransport({ bus, pool, log, consumer: 'reporting' });
+  const figures = keepFigures({ pool, clock, metrics, log, lag: () => transport.unwrap().lag() });
+  onClose(() => figures.stop());
+  return {
+    module: ReportingModule.with({ pool, bus, clock, log, closing, holdsGoodKey: keyStillGood(directory), consumer: () => transport.unwrap() }),
+    transports: [transport],
+    config,
+    access: reportingAccess,
+    directory,
+    readiness: { database: async () => void (await pool.query('SELECT 1')) },
+    bus: async () => {
+      const consumer = transport.unwrap();
+      const lags = Object.values(await consumer.lag()).filter((lag) => !Number.isNaN(lag));
+      return { connected: consumer.status().connected, lag: lags.reduce((sum, lag) => sum + lag, 0) };
+    },
+    record: () => ({ recordId: record.recordId, speed: clock.speed, now: clock.now() }),
+  };
+});
