@@ -9,6 +9,7 @@ const benches = {
   store: 'libs/embedded-eventstore/bench/run.mjs',
   intake: 'tests/load/intake.mjs',
   audit: 'services/audit/bench/verify.mjs',
+  log: 'services/audit/bench/log.mjs',
 };
 
 const wanted = process.argv.slice(2);

@@ -1,3 +1,4 @@
+import { BUNDLE_FILES } from '../bundle/bundle.js';
 import type { VerifyReport } from '../bundle/verify-bundle.js';
 import type { DiffReport } from '../bundle/diff-bundles.js';
 
@@ -8,7 +9,7 @@ export function printVerify(report: VerifyReport): string {
     `${report.origin}: ${number(report.events)} events in ${number(report.streams)} streams`,
     `root        ${report.root}`,
     ...report.logKeys.map((key) => `log key     ${key}${report.keyIsPinned ? '' : '  (from the bundle itself: compare it with the one you were given)'}`),
-    ...report.checkpoints.map(({ name, size, holds }) => `${holds ? 'holds      ' : 'DOES NOT   '} ${name}${size === undefined ? '' : ` (${number(size)} events)`}`),
+    ...printCheckpoints(report),
     ...(report.cosignedBy.length === 0 ? ['cosigned    by no known witness'] : report.cosignedBy.map(({ name, at }) => `cosigned    ${name} at ${at}`)),
     `answers     ${number(report.answers.asymmetric)} proven by the platform's own key, ${number(report.answers.shared)} by a shared secret${report.answers.refused ? `, ${number(report.answers.refused)} NOT` : ''}`,
   ];
@@ -19,6 +20,14 @@ export function printVerify(report: VerifyReport): string {
   }
   lines.push(report.holds ? 'Everything holds.' : 'This bundle does NOT hold.');
   return `${lines.join('\n')}\n`;
+}
+
+/** Hundreds of earlier checkpoints that hold are one line; each that does not has its own. */
+function printCheckpoints({ checkpoints }: VerifyReport): string[] {
+  const quiet = checkpoints.filter(({ name, holds }) => holds && name.startsWith(BUNDLE_FILES.earlier));
+  const lines = checkpoints.filter((one) => !quiet.includes(one)).map(({ name, size, holds }) =>
+    `${holds ? 'holds      ' : 'DOES NOT   '} ${name}${size === undefined ? '' : ` (${size.toLocaleString('en')} events)`}`);
+  return quiet.length === 0 ? lines : [`holds       ${quiet.length} earlier checkpoints of the bundle`, ...lines];
 }
 
 export function printDiff(report: DiffReport, names: readonly [string, string]): string {

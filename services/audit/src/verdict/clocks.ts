@@ -71,24 +71,29 @@ function orderRules(issued: StreamEvent): Rule[] {
     },
     {
       clock: 'acknowledgement', run: 1, starts: delivered, dueMs: (start) => time(start) + terms.acknowledgeWithinMinutes * MINUTE_MS,
-      meets: (event) => own(event, event.type) && ANSWERS.has(event.type),
+      meets: (event) => own(event, event.type) && ANSWERS.has(event.type) && counts(event),
     },
     {
       clock: 'resolution', run: 1, starts: delivered,
       dueMs: (start, events) => time(start) + resolveMs + clarificationMs(time(start) + resolveMs, terms, events.filter((event) => own(event, 'ClarificationRequested', 'ClarificationProvided'))),
-      meets: (event) => own(event, 'ContentActioned', 'OrderRefused', 'ObjectionRaised'),
+      meets: (event) => own(event, 'ContentActioned', 'OrderRefused', 'ObjectionRaised') && counts(event),
     },
     {
       clock: 'resolution', run: 2,
-      starts: (event, before) => own(event, 'ObjectionDismissed') && !before.some((one) => own(one, one.type) && CLOSING.has(one.type)),
+      starts: (event, before) => own(event, 'ObjectionDismissed') && !before.some((one) => one.type === 'TakedownMerged' || (own(one, one.type) && CLOSING.has(one.type))),
       dueMs: (start) => time(start) + resolveMs,
       meets: (event) => own(event, 'ContentActioned', 'OrderRefused'),
     },
     {
-      clock: 'ruling', run: 1, starts: (event) => own(event, 'ObjectionRaised') && event.data['counted'] === true, dueMs: (start) => time(start) + RULING_MINUTES * MINUTE_MS,
+      clock: 'ruling', run: 1, starts: (event) => own(event, 'ObjectionRaised') && counts(event), dueMs: (start) => time(start) + RULING_MINUTES * MINUTE_MS,
       meets: (event) => own(event, 'ObjectionUpheld', 'ObjectionDismissed'),
     },
   ];
+}
+
+/** One objection to an order counts; later ones are recorded and change nothing. */
+function counts({ type, data }: StreamEvent): boolean {
+  return type !== 'ObjectionRaised' || data['counted'] === true;
 }
 
 /** What the round's first question adds to the time for its answer: the time that our side took, at most the cap. */
