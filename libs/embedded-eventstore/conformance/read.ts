@@ -62,6 +62,12 @@ export function readConformance(server: () => ServerUnderTest): void {
       mine = chosen.map(({ id }) => all.find(({ event }) => event!.id === id)!);
     });
 
+    it('begins with an event of the system', async () => {
+      const [first] = await collect(server().client.readAll({ maxCount: 1 }));
+      expect(first!.event!.type).toMatch(/^\$/);
+      expect(first!.event!.streamId).toMatch(/^\$/);
+    });
+
     it('chooses by the beginning of the stream, in the order of appending', () => {
       expect(typesOf(mine)).toEqual([0, 1, 2, 3, 4, 5].flatMap((round) => [`Odd${round}`, `Even${round}`]));
     });

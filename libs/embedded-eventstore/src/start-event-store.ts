@@ -38,6 +38,7 @@ export async function startEventStore(options: EventStoreOptions): Promise<Runni
   const { dataFolder, host = '127.0.0.1', port = 0, maxAppendBytes = 1024 * 1024, segmentBytes = 256 * 1024 * 1024 } = options;
   const log = options.log ?? ((message: string) => process.stderr.write(`${message}\n`));
   const record = await EventRecord.open({ folder: dataFolder, segmentBytes, log });
+  if (record.log.end === record.log.start) await beginRecord(record);
   const refused = new Set<string>();
   let boundPort = port;
   const streams = '/event_store.client.streams.Streams';
@@ -76,4 +77,11 @@ export async function startEventStore(options: EventStoreOptions): Promise<Runni
     await record.close();
     throw error;
   }
+}
+
+/** A new record begins with an event of the system, as that of any EventStoreDB does; it says what the record is. */
+function beginRecord(record: EventRecord): Promise<void> {
+  const data = Buffer.from(JSON.stringify({ recordId: record.log.recordId.toString('hex'), server: 'sejam-eventstore', format: 1 }));
+  const begun = { id: randomUUID(), type: '$recordBegun', isJson: true, metadata: Buffer.alloc(0), data };
+  return new Promise((resolve, reject) => record.append('$record', 'no-stream', [begun], () => resolve(), reject));
 }
