@@ -7,6 +7,7 @@ import { routingAccess } from './access.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingConfig } from './config.js';
 import { Courier } from './delivery/courier.js';
+import { countDeliveries } from './delivery/count-deliveries.js';
 import { applyDeliveries, deliveryMigrations } from './delivery/delivery-view.js';
 import { PlatformDirectory } from './platform/platform-directory.js';
 import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
@@ -56,22 +57,25 @@ await runService('routing', async (context) => {
   onClose(() => merges.stop());
 
   const courier = new Courier({ pool, store, clock, transact, takedowns, directory: platforms, allow: config.webhookAllow, metrics, log }).start();
+  const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
+  const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
   const deliveryView = runProjection({
-    pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries, log,
-    onApplied: (events) => courier.wake(events),
+    pool, store, name: 'deliveries', prefixes: ['takedown-'], log,
+    async apply(client, events) {
+      await applyDeliveries(client, events);
+      await applyHolds(client, events);
+    },
+    onApplied(events) {
+      courier.wake(events);
+      if (events.some(({ type }) => type === 'TakedownOpened')) shortLinks.wake();
+    },
   });
   onClose(async () => {
     await deliveryView.stop();
-    await courier.stop();
+    await Promise.all([courier.stop(), shortLinks.stop()]);
   });
-
-  const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
-  const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
-  const holdView = runProjection({ pool, store, name: 'short-links', prefixes: ['takedown-'], apply: applyHolds, log, onApplied: () => shortLinks.wake() });
-  onClose(async () => {
-    await holdView.stop();
-    await shortLinks.stop();
-  });
+  const deliveries = countDeliveries(pool, metrics, (error) => log.warn({ error: String(error) }, 'Deliveries could not be counted'));
+  onClose(async () => deliveries.stop());
 
   void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
     if (error instanceof StartFault) context.fail(error);

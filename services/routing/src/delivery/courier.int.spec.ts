@@ -8,7 +8,7 @@ import { join as pathOf } from 'node:path';
 import { takedownIdOf } from '@sejam/content';
 import { legalBases } from '@sejam/contracts';
 import { domainClock, transactor, type DomainClock, type StoredEvent, type Transact } from '@sejam/event-sourcing';
-import { postgresMigrations, runProjection, type Pool, type Projection } from '@sejam/postgres';
+import { postgresMigrations, runProjection, type Pool } from '@sejam/postgres';
 import { createMasterKeyFile } from '@sejam/privacy';
 import { createLogger, Metrics } from '@sejam/service-host';
 import { eventually, testDatabase, testEventStore, type TestDatabase, type TestEventStore } from '@sejam/testkit';
@@ -84,7 +84,6 @@ let directory: PlatformDirectory;
 let secrets: WebhookSecrets;
 let takedowns: Takedowns;
 let courier: Courier;
-let view: Projection;
 let endpoint: Endpoint;
 let id: string;
 let ordersSecret: string;
@@ -107,12 +106,11 @@ afterAll(async () => {
 });
 
 /** Everything of one instance; another call is another instance, or the same one after its database was wiped. */
-async function start(on: Pool): Promise<{ courier: Courier; view: Projection; stop(): Promise<void> }> {
+async function start(on: Pool): Promise<{ courier: Courier; stop(): Promise<void> }> {
   const started = new Courier({ pool: on, store: record.store, clock, transact, takedowns, directory, allow: parseAllowList('127.0.0.0/8'), metrics: new Metrics('routing'), log, random: () => 0 }).start();
   const projection = runProjection({ pool: on, store: record.store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries, onApplied: (events) => started.wake(events) });
   return {
     courier: started,
-    view: projection,
     async stop() {
       await projection.stop();
       await started.stop();
@@ -147,7 +145,7 @@ beforeEach(async () => {
   endpoint = await startEndpoint();
   endpoints.push(endpoint);
   ({ platform: id, secret: ordersSecret } = await newPlatform(endpoint.url));
-  ({ courier, view, stop } = await start(pool));
+  ({ courier, stop } = await start(pool));
 });
 
 afterEach(async () => {
@@ -273,7 +271,7 @@ describe('the courier', () => {
     const sent = endpoint.received.filter(({ body }) => body.includes(takedownId)).length;
     endpoint.answer = () => ({ status: 200 });
     pool = await newSchema();
-    ({ courier, view, stop } = await start(pool));
+    ({ courier, stop } = await start(pool));
     await delivered(failing.takedownId);
     const last = (await history(failing.takedownId)).at(-1);
     expect((last?.data as { attempt: number }).attempt).toBe((await typesOf(failing.takedownId)).length);

@@ -53,14 +53,16 @@ export class DeliveryQueue {
     return rows[0]?.due ?? undefined;
   }
 
-  /** The record says so already, or says that nobody needs it any more. */
-  async end({ webhookId }: Pick<Delivery, 'webhookId'>, status: 'delivered' | 'superseded', { via, at }: { via?: 'webhook' | 'feed' | undefined; at: Date }): Promise<void> {
-    await this.pool.query(
+  /** The record says so already, or says that nobody needs it any more. True: another message of the order waits behind it. */
+  async end({ webhookId }: Pick<Delivery, 'webhookId'>, status: 'delivered' | 'superseded', { via, at }: { via?: 'webhook' | 'feed' | undefined; at: Date }): Promise<boolean> {
+    const { rows } = await this.pool.query<{ more: boolean }>(
       `UPDATE delivery SET status = $2, via = coalesce(via, $3), delivered_at = CASE WHEN $2 = 'delivered' THEN coalesce(delivered_at, $4) END, claimed_until = NULL,
          attempts = attempts + CASE WHEN $3 = 'webhook' THEN 1 ELSE 0 END
-       WHERE webhook_id = $1 AND status = 'pending'`,
+       WHERE webhook_id = $1
+       RETURNING EXISTS (SELECT FROM delivery AS e WHERE e.order_id = delivery.order_id AND e.status = 'pending' AND e.sequence > delivery.sequence) AS more`,
       [webhookId, status, via ?? null, at],
     );
+    return rows[0]?.more ?? false;
   }
 
   /** An attempt failed; it is tried again at `due`, or waits for an operator, and with it what waits behind it. */

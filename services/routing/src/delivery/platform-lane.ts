@@ -50,6 +50,8 @@ export class PlatformLane {
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #signedAt = -Infinity;
+  /** The last look took as many as there was room for: there may be more. */
+  #full = false;
 
   constructor(
     private readonly platform: string,
@@ -131,15 +133,22 @@ export class PlatformLane {
   async #take(endpoint: Endpoint): Promise<void> {
     const { queue, clock, claimMs, atOnce = AT_ONCE } = this.options;
     const room = atOnce - this.#underWay.size;
-    if (room <= 0) return;
+    if (room <= 0) {
+      this.#full = true;
+      return;
+    }
     const now = clock.now();
     const rows = await queue.claim(this.platform, { most: room, dueBy: now, wallNow: new Date(), forMs: claimMs });
+    this.#full = rows.length === room;
     for (const row of rows) {
       const attempt = this.#attempt(endpoint, row)
-        .catch((error: unknown) => this.options.log.warn({ platform: this.platform, webhookId: row.webhookId, error: String(error) }, 'An attempt could not be brought to its end; it is repeated'))
-        .finally(() => {
+        .catch((error: unknown): boolean => {
+          this.options.log.warn({ platform: this.platform, webhookId: row.webhookId, error: String(error) }, 'An attempt could not be brought to its end; it is repeated');
+          return false;
+        })
+        .then((more) => {
           this.#underWay.delete(attempt);
-          this.wake();
+          if (more || this.#full || this.#underWay.size === 0) this.wake();
         });
       this.#underWay.add(attempt);
     }
@@ -151,26 +160,37 @@ export class PlatformLane {
     if (due !== undefined && !this.options.stopping.aborted) this.#timer = setTimeout(() => this.wake(), Math.max(1, Math.min(60_000, this.options.clock.wallMsUntil(due))));
   }
 
-  async #attempt(endpoint: Endpoint, row: Delivery): Promise<void> {
+  /** True: what waits behind it in its order may go now. */
+  async #attempt(endpoint: Endpoint, row: Delivery): Promise<boolean> {
     const { store, queue, clock, metrics, stopping } = this.options;
     const { state } = await readTakedown(store, row.takedownId);
     const ended = endedAlready(state, row);
     if (ended !== undefined) return queue.end(row, ended, { at: clock.now() });
-    if (stopping.aborted) return queue.release([row.webhookId]);
+    if (stopping.aborted) return this.#leave(row);
 
     const outcome = await this.#send(endpoint, row);
     const now = clock.now();
     if (outcome === undefined) {
-      return queue.postpone(row, { attempts: row.attempts, at: now, due: new Date(now.getTime() + WITHOUT_SECRETS_MS), cause: 'secret-missing' });
+      await queue.postpone(row, { attempts: row.attempts, at: now, due: new Date(now.getTime() + WITHOUT_SECRETS_MS), cause: 'secret-missing' });
+      return false;
     }
-    if (outcome.kind === 'failed' && outcome.fault === 'cancelled') return queue.release([row.webhookId]);
+    if (outcome.kind === 'failed' && outcome.fault === 'cancelled') return this.#leave(row);
     const verdict = classifyAttempt(outcome);
     metrics.deliveryAttempts.inc({ platform: this.platform, outcome: verdict.delivered ? 'delivered' : verdict.cause });
-    if (!verdict.delivered) return this.#failed(row, verdict, outcome);
+    if (!verdict.delivered) {
+      await this.#failed(row, verdict, outcome);
+      return false;
+    }
 
     await this.#record(row, String(row.attempts + 1), (state) => arrived(state, row, { via: 'webhook', attempt: row.attempts + 1 }));
-    await queue.end(row, 'delivered', { via: 'webhook', at: now });
+    const more = await queue.end(row, 'delivered', { via: 'webhook', at: now });
     if (performance.now() - this.#signedAt > SIGN_EVERY_MS) await this.succeeded();
+    return more;
+  }
+
+  async #leave({ webhookId }: Delivery): Promise<false> {
+    await this.options.queue.release([webhookId]);
+    return false;
   }
 
   async #failed(row: Delivery, verdict: Extract<AttemptVerdict, { delivered: false }>, outcome: AttemptOutcome): Promise<void> {
