@@ -4,6 +4,7 @@ import { loadMasterKey } from '@sejam/privacy';
 import { createShortLinkFollower } from '@sejam/webhooks';
 import { connectParts, followIdentities, IdentityDirectory, identityMigrations, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
+import { approvalMigrations, keepApprovals, watchApprovals } from './approval/watch-approvals.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingConfig } from './config.js';
 import { Courier } from './delivery/courier.js';
@@ -30,7 +31,7 @@ await runService('routing', async (context) => {
   const { log, metrics, onClose, env, closing } = context;
   const config = routingConfig(env);
   const masterKey = loadMasterKey(config.masterKeyFile);
-  const migrations = [takedownMigrations, platformMigrations, deliveryMigrations, shortLinkMigrations, busMigrations, identityMigrations];
+  const migrations = [takedownMigrations, platformMigrations, deliveryMigrations, shortLinkMigrations, approvalMigrations, busMigrations, identityMigrations];
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'routing', config, migrations }, context);
 
   const secrets = new WebhookSecrets(pool, masterKey);
@@ -101,11 +102,16 @@ await runService('routing', async (context) => {
   });
   onClose(() => consumer.stop());
 
+  const approvalConsumer = runConsumer({ bus, pool, log, consumer: 'routing-approvals', handlers: { 'sejam.intake.v1': { kind: 'view', handle: keepApprovals } } });
+  onClose(() => approvalConsumer.stop());
+  const approvals = watchApprovals({ client: pool, clock, metrics, log });
+  onClose(async () => approvals.stop());
+
   const ports: RoutingPorts = {
     store, transact, clock, pool, platforms, policies, takedowns, takedownView, metrics, log,
     requests: new KnownRequests(pool),
     delivery: { courier, view: deliveryView, secrets, allow: config.webhookAllow },
-    parked: { service: 'routing', pool, consumers: () => ({ routing: consumer, 'routing-policies': policyConsumer, [`${pool.schema}-identity`]: identities.consumer }) },
+    parked: { service: 'routing', pool, consumers: () => ({ routing: consumer, 'routing-policies': policyConsumer, 'routing-approvals': approvalConsumer, [`${pool.schema}-identity`]: identities.consumer }) },
     refusedWebhooks: new RefusedWebhooks(pool),
   };
   return {

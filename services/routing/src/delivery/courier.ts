@@ -73,8 +73,7 @@ export class Courier {
   wake(of: string | readonly StoredEvent[]): void {
     if (this.#timer === undefined) return;
     if (typeof of === 'string') this.lane(of).wake();
-    // Which platform it is stands in the body alone; to look at them all costs less than to read it.
-    else if (of.some(({ metadata }) => metadata.message !== undefined)) for (const platform of this.options.directory.ids()) this.lane(platform).wake();
+    else for (const platform of platformsOf(of)) this.lane(platform).wake();
   }
 
   lane(platform: string): PlatformLane {
@@ -112,4 +111,8 @@ export class Courier {
       if (!this.#stopping.signal.aborted) this.options.log.warn({ error: String(error) }, 'The courier could not look for what waits; trying again');
     }
   }
+}
+
+function platformsOf(events: readonly StoredEvent[]): Set<string> {
+  return new Set(events.flatMap(({ metadata }) => (metadata.message === undefined ? [] : [(JSON.parse(metadata.message.body) as { data: { platform: string } }).data.platform])));
 }
