@@ -1,4 +1,4 @@
-import { defineAccess } from '@sejam/service-host';
+import { defineAccess, parkedAccess } from '@sejam/service-host';
 
 const readers = ['reporter', 'reviewer', 'issuer', 'auditor'] as const;
 /** Platforms and partners find what is theirs. */
@@ -18,7 +18,5 @@ export const reportingAccess = defineAccess([
   { method: 'GET', path: '/v1/exports/takedowns.ndjson', roles: [...readers, 'platform'] },
   { method: 'GET', path: '/v1/transparency/:period', roles: 'public' },
   { method: 'GET', path: '/v1/events', roles: ['consumer'] },
-  { method: 'GET', path: '/v1/parked', roles: ['operator'] },
-  { method: 'POST', path: '/v1/parked/:id/replay', roles: ['operator'] },
-  { method: 'POST', path: '/v1/parked/:id/skip', roles: ['operator'] },
+  ...parkedAccess,
 ]);

@@ -24,7 +24,7 @@ await runService('reporting', async (context) => {
   const figures = keepFigures({ pool, clock, metrics, log, lag: () => transport.unwrap().lag() });
   onClose(() => figures.stop());
   return {
-    module: ReportingModule.with({ pool, bus, clock, log, closing, holdsGoodKey: keyStillGood(directory), consumer: () => transport.unwrap() }),
+    module: ReportingModule.with({ pool, bus, clock, log, closing, holdsGoodKey: keyStillGood(directory), consumers: () => ({ reporting: transport.unwrap(), [`${pool.schema}-identity`]: identities.consumer }) }),
     transports: [transport],
     config,
     access: reportingAccess,

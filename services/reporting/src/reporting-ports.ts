@@ -13,8 +13,8 @@ export interface ReportingPorts {
   readonly closing: AbortSignal;
   /** Of an `Authorization` header that was good when a stream began. */
   readonly holdsGoodKey: (authorization: string | undefined) => boolean;
-  /** What feeds the views: parked messages are replayed and skipped by it. */
-  readonly consumer: () => Consumer;
+  /** By name: parked messages are replayed and skipped by them. */
+  readonly consumers: () => Readonly<Record<string, Consumer>>;
 }
 
 export const PORTS = Symbol('ReportingPorts');
