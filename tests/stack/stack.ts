@@ -121,7 +121,7 @@ export class Stack {
     await Promise.all([...this.processes.values()].filter(({ name }) => !servers.includes(name)).map((one) => one.end()));
     await Promise.all(this.#pools.map((pool) => pool.end()));
     await (this.store as EventStore | undefined)?.close();
-    await Promise.all(servers.map((name) => this.processes.get(name)?.end()));
+    await Promise.all(servers.map(async (name) => this.processes.get(name)?.end()));
     await this.#database?.drop();
     await this.desk.close();
     if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });

@@ -147,7 +147,7 @@ async function complianceTable(api: SejamApi): Promise<string> {
   return table.map((row) => `  ${row.map((cell, index) => (index === 0 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0))).join('  ')}`).join('\n');
 }
 
-const nameOf = (group: Group): string => String(group['platform'] ?? group['group'] ?? group['key'] ?? 'all');
+const nameOf = (group: Group): string => [group['platform'], group['group'], group['key']].find((name) => typeof name === 'string') ?? 'all';
 
 function shown(value: unknown): string {
   if (typeof value === 'number') return String(Math.round(value));
