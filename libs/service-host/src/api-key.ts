@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export interface NewApiKey {
   readonly keyId: string;
@@ -18,7 +18,7 @@ export function newApiKey(keyId: string = randomBytes(6).toString('hex')): NewAp
 }
 
 export function hashApiKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }
 
 /** The id inside a well-formed key; undefined for anything else. Says nothing about whether the key is good. */

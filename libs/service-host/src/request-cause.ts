@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import canonicalize from 'canonicalize';
 import { DomainError, type Aggregate, type Cause, type Decided, type DecisionContext, type DomainEvent, type Transact, type Transacted } from '@sejam/event-sourcing';
@@ -59,7 +59,7 @@ export function refuseReusedKey(cause: RequestCause, recorded: Readonly<Record<s
 
 /** SHA-256, hex, of the RFC 8785 form: the same for any order of fields and any white space. */
 export function fingerprint(value: unknown): string {
-  return createHash('sha256').update(canonicalize(value) ?? '').digest('hex');
+  return hash('sha256', canonicalize(value) ?? '', 'hex');
 }
 
 function idempotencyKey(header: string | string[] | undefined): string | undefined {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 /** What ties log lines, events and answers of one piece of work together. */
 export interface RequestContext {
@@ -45,7 +45,10 @@ export function contextFromHeaders(headers: Readonly<Record<string, string | str
 
 /** For work that no request caused. Not sampled: nobody upstream asked for it. */
 export function newTraceparent(): string {
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
+  // Node draws UUIDs from a store of randomness; asking the system for a few bytes each time costs ten times as much.
+  const trace = randomUUID().replaceAll('-', '');
+  const span = randomUUID().slice(-17).replace('-', '');
+  return `00-${trace}-${span}-00`;
 }
 
 function wellFormed(header: string | string[] | undefined, pattern: RegExp): string | undefined {

@@ -1,5 +1,6 @@
 import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
+import { acceptPlainly, type Class } from './accept-plainly.js';
 import { escapePointer } from './json-body.js';
 import { RequestRefused, type FieldFault } from './problem.js';
 
@@ -30,6 +31,10 @@ export class ValidateInput extends ValidationPipe {
     const expectsObject = metadata.type === 'body' && metadata.data === undefined && isClass(metadata.metatype);
     if (expectsObject && value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
       throw refusal('body', [{ pointer: '', code: 'is-object', detail: 'The body must be a JSON object' }]);
+    }
+    if (expectsObject) {
+      const accepted = acceptPlainly(metadata.metatype as Class, value);
+      if (accepted !== undefined) return accepted;
     }
     try {
       return (await super.transform(value, metadata)) as unknown;

@@ -40,10 +40,9 @@ async function upsert(client: Client, rows: readonly Row[]): Promise<void> {
   const column = <Value>(value: (row: Row) => Value): Value[] => rows.map(value);
   await client.query(
     `INSERT INTO report (id, revision, reference, reported_by, status, category, region, platforms, submitted_at, state)
-     SELECT id, revision, reference, reported_by, status, category, region,
-            ARRAY(SELECT DISTINCT content->>'platform' FROM jsonb_array_elements(state->'contents') AS content), submitted_at, state
-     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::jsonb[])
-       AS row (id, revision, reference, reported_by, status, category, region, submitted_at, state)
+     SELECT id, revision, reference, reported_by, status, category, region, string_to_array(platforms, ' '), submitted_at, state
+     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::jsonb[])
+       AS row (id, revision, reference, reported_by, status, category, region, platforms, submitted_at, state)
      ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, status = excluded.status, category = excluded.category,
        region = excluded.region, state = excluded.state
      WHERE report.revision < excluded.revision`,
@@ -55,6 +54,7 @@ async function upsert(client: Client, rows: readonly Row[]): Promise<void> {
       column(({ state }) => state.status),
       column(({ state }) => state.statement.category),
       column(({ state }) => state.statement.region),
+      column(({ state }) => [...new Set(state.contents.map(({ platform }) => platform))].join(' ')),
       column(({ state }) => state.submittedAt),
       column(({ state }) => JSON.stringify(state)),
     ],
