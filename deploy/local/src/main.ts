@@ -62,7 +62,7 @@ async function readiness(supervisor: Supervisor): Promise<void> {
   }
 }
 
-function greet({ url, credentialsFile, credentials, sandbox }: Supervisor): void {
+function greet({ url, credentialsFile, credentials, sandboxUrl }: Supervisor): void {
   if (firstSignalAt !== undefined) return;
   say('everything is ready');
   const file = relative(process.cwd(), credentialsFile);
@@ -71,7 +71,7 @@ function greet({ url, credentialsFile, credentials, sandbox }: Supervisor): void
   Open       ${url}
   API        ${url}/docs
   Keys       ${credentials === 'lost' ? `the file ${shown} is gone and is not made anew: npx sejam-keys rotate <organisation>` : `${shown} (of every party: keep it to yourself)`}
-${sandbox ? '  Platforms  played by the sandbox: orders are answered in seconds\n' : credentials === 'lost' ? '  Platforms  the sandbox is left out, since its secrets were in that file\n' : ''}
+${sandboxUrl !== undefined ? `  Platforms  played by the sandbox at ${sandboxUrl}: orders are answered in seconds\n` : credentials === 'lost' ? '  Platforms  the sandbox is left out, since its secrets were in that file\n' : ''}
   A first report:
     KEY=$(node -p "JSON.parse(require('fs').readFileSync('${shown}')).keys.bawaslu")
     curl -s ${url}/v1/reports -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '{

@@ -12,7 +12,8 @@ export interface Supervisor {
   readonly url: string;
   readonly credentialsFile: string;
   readonly credentials: FirstStart['credentials'];
-  readonly sandbox: boolean;
+  /** Undefined when it is left out. */
+  readonly sandboxUrl: string | undefined;
   /** What is not ready, asked of the gateway; empty when everything is. */
   missing(): Promise<Readonly<Record<string, string>>>;
 }
@@ -74,7 +75,7 @@ export class Installation {
     const others = services.map((name) => this.#run(name, { ...shared, ...common(name) }));
     if (sandbox && credentials !== 'lost') others.push(this.#run('sandbox', { ...shared, ...common('sandbox'), SEJAM_SANDBOX_PORT: String(ports.sandbox), SEJAM_SANDBOX_DATA: folder.file('sandbox') }));
     await all([gateway, ...others]);
-    return { url: baseUrl, credentialsFile, credentials, sandbox: sandbox && credentials !== 'lost', missing: () => missingAt(url.gateway) };
+    return { url: baseUrl, credentialsFile, credentials, sandboxUrl: sandbox && credentials !== 'lost' ? url.sandbox : undefined, missing: () => missingAt(url.gateway) };
   }
 
   /** The gateway first, so that nothing new comes in; then the services; then the servers they need. May be called again: same promise. */

@@ -87,7 +87,7 @@ function part([name, { status, missing, bus }]) {
   item.dataset.part = name;
   item.append(element('p', ...pair(parts[name] ?? ['', ''])));
   const why = Object.entries(missing ?? {}).map(([what, cause]) => `${what}: ${cause}`);
-  if (bus?.connected === false) why.push(...[words.noBus[root.lang === 'id' ? 0 : 1]]);
+  if (bus?.connected === false) why.push(words.noBus[root.lang === 'id' ? 0 : 1]);
   else if (bus?.lag > 0) item.append(element('p', `${bus.lag} `, ...pair(words.lag)));
   if (why.length > 0) item.append(Object.assign(element('p', why.join('; ')), { className: 'why' }));
   return item;
@@ -103,6 +103,7 @@ async function ask() {
   }
   overall(report.status, { ready: words.allReady, degraded: words.someLate }[report.status] ?? words.notReady);
   at('parts').replaceChildren(...Object.entries(report.parts ?? {}).map(part));
+  for (const one of document.querySelectorAll('[data-needs]')) one.hidden = report.parts?.[one.dataset.needs] === undefined;
   at('record').hidden = report.record === undefined;
   if (report.record === undefined) return;
   at('record-id').textContent = report.record.id;
