@@ -11,7 +11,7 @@ import { eventually } from '@sejam/testkit';
 jest.setTimeout(120_000);
 
 const root = join(import.meta.dirname, '..', '..');
-const patience = { timeoutMs: 60_000 };
+const patience = { withinMs: 60_000 };
 
 interface Running {
   supervisor: { pid: number };
