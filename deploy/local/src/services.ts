@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 
 /** What runs behind the gateway. One line adds a service: its package is `@sejam/<name>`, its address reaches the gateway as `SEJAM_<NAME>_URL`. */
-export const services = ['intake', 'routing', 'sla', 'audit'] as const;
+export const services = ['intake', 'routing', 'sla', 'reporting', 'audit'] as const;
 
 export const programs = [...services, 'gateway', 'sandbox'] as const;
 export type ProgramName = (typeof programs)[number];

@@ -15,12 +15,6 @@ const words = {
   unreachable: ['Gerbang tidak menjawab', 'The gateway does not answer'],
   lag: ['pesan menunggu', 'messages wait'],
   noBus: ['Bus pesan terputus', 'The message bus is away'],
-  loading: ['Memuat…', 'Loading…'],
-  wrongKey: ['Kunci ini tidak dikenal.', 'This key is not known.'],
-  noRole: ['Kunci ini tidak boleh melihat papan.', 'This key may not see the board.'],
-  noBoard: ['Papan tidak dapat dibaca sekarang.', 'The board cannot be read now.'],
-  noOrders: ['Tidak ada perintah yang terbuka.', 'No order is open.'],
-  orders: ['perintah terbuka', 'open orders'],
 };
 
 const parts = {
@@ -118,48 +112,6 @@ async function keepAsking() {
 }
 void keepAsking();
 document.addEventListener('visibilitychange', () => void (document.hidden || ask()));
-
-/** Open orders, whatever the board groups them by. */
-function ordersOf(board) {
-  const items = board.items ?? board.orders ?? [];
-  return Array.isArray(items) ? items : [];
-}
-
-async function showBoard(key) {
-  const state = at('board-state');
-  const say = (...content) => state.replaceChildren(...content);
-  say(...pair(words.loading));
-  at('board-table').hidden = true;
-  let answer;
-  try {
-    answer = await fetch('/v1/board', { headers: { authorization: `Bearer ${key}` }, cache: 'no-store' });
-  } catch {
-    return say(...pair(words.noBoard));
-  }
-  if (answer.status === 401) return say(...pair(words.wrongKey));
-  if (answer.status === 403) return say(...pair(words.noRole));
-  if (!answer.ok) return say(...pair(words.noBoard));
-  const orders = ordersOf(await answer.json());
-  if (orders.length === 0) return say(...pair(words.noOrders));
-  say(`${orders.length} `, ...pair(words.orders));
-  at('board-rows').replaceChildren(
-    ...orders.map((order) =>
-      element(
-        'tr',
-        element('td', String(order.platform ?? '')),
-        element('td', String(order.contentKey ?? order.takedownId ?? order.orderId ?? '')),
-        element('td', String(order.status ?? '')),
-        Object.assign(element('td', String(order.dueAt ?? order.due ?? '').slice(0, 19).replace('T', ' ')), { className: 'due' }),
-      ),
-    ),
-  );
-  at('board-table').hidden = false;
-}
-
-at('board-form').addEventListener('submit', (event) => {
-  event.preventDefault();
-  void showBoard(at('key').value.trim());
-});
 
 const { credentials, sandbox } = root.dataset;
 if (credentials !== '') {

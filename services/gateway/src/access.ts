@@ -16,5 +16,6 @@ export const gatewayAccess = defineAccess([
   open('POST', '/v1/*'),
   open('PUT', '/v1/*'),
   open('DELETE', '/v1/*'),
+  open('GET', '/board'),
   open('GET', '/.well-known/*'),
 ]);

@@ -50,7 +50,7 @@ export class ForwardRequests implements OnApplicationBootstrap {
       const handler = (request: FastifyRequest, reply: FastifyReply): FastifyReply => this.#forward(request, reply);
       scope.post(batchPath, { bodyLimit: batchBodyLimitBytes }, handler);
       for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const) scope.route({ method, url: '/v1/*', handler });
-      scope.get('/.well-known/*', handler);
+      for (const url of ['/board', '/.well-known/*']) scope.get(url, handler);
     });
   }
 

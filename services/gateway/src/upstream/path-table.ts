@@ -11,6 +11,7 @@ const table: readonly (readonly [pattern: RegExp, service: ServiceName])[] = [
   [/^\/v1\/(takedowns|platforms|deliveries|refused-webhooks)(\/|$)/, 'routing'],
   [/^\/v1\/(clocks|sla-policies)(\/|$)/, 'sla'],
   [/^\/v1\/(board|statistics|exports|transparency|events)(\/|$)/, 'reporting'],
+  [/^\/board$/, 'reporting'],
   [/^\/v1\/audit(\/|$)/, 'audit'],
   [/^\/\.well-known\/./, 'audit'],
   ...services.map((service) => [new RegExp(`^/v1/parked/${service}(:|%3[aA])[^/]+/(replay|skip)$`), service] as const),

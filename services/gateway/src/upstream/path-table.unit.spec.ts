@@ -20,6 +20,7 @@ describe('the path table', () => {
     ['/v1/clocks', 'sla'],
     ['/v1/sla-policies/default', 'sla'],
     ['/v1/board/stream', 'reporting'],
+    ['/board', 'reporting'],
     ['/v1/statistics/compliance', 'reporting'],
     ['/v1/exports/takedowns.csv', 'reporting'],
     ['/v1/transparency/2024-11', 'reporting'],
