@@ -21,8 +21,19 @@ export function createLogger({ name, level = 'info', destination }: { name: stri
       censor: '[hidden]',
     },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, destination ?? standardOutput());
 }
+
+/**
+ * Not pino's own: that one tries for ever, at the end of the process, to write what a closed pipe does not take, and so outlives the supervisor
+ * that it should follow.
+ */
+function standardOutput(): DestinationStream {
+  if (!process.stdout.listeners('error').includes(ignore)) process.stdout.on('error', ignore);
+  return { write: (line) => void process.stdout.write(line) };
+}
+
+const ignore = (): void => undefined;
 
 const hidden = ['authorization', 'key', 'apiKey', 'secret', 'secrets', 'password', 'reporter', 'contact', 'connectionString', 'masterKey'];
 
