@@ -46,4 +46,4 @@ export { startService, type RunningService, type ServiceOptions } from './start-
 export { ValidateInput } from './validate-input.js';
 export { busState, connectParts, partSettings, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
 export { followIdentities } from './follow-identities.js';
-export { parkedAccess, parkedMessages, type ParkedDocument, type ParkedOptions } from './parked-messages.js';
+export { parkedAccess, parkedMessages, withParkedMessages, type ParkedDocument, type ParkedOptions } from './parked-messages.js';

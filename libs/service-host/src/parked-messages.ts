@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, type Provider, type Type as Class } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, type DynamicModule, type Provider, type Type as Class } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsInt, IsString, Length, Max, MaxLength, Min } from 'class-validator';
 import { listParked, parkedStream, type Consumer, type ParkedMessage } from '@sejam/bus';
@@ -51,6 +51,12 @@ interface Outcome {
  */
 export function parkedMessages(options: ParkedOptions): { readonly controllers: readonly Class[]; readonly providers: readonly Provider[] } {
   return { controllers: [ParkedMessages], providers: [{ provide: OPTIONS, useValue: options }] };
+}
+
+/** The same in one line of `main.ts`, for a service whose own ports need not know: `module: withParkedMessages(XModule.with(ports), {…})`. */
+export function withParkedMessages(module: DynamicModule, options: ParkedOptions): DynamicModule {
+  const { controllers, providers } = parkedMessages(options);
+  return { ...module, controllers: [...(module.controllers ?? []), ...controllers], providers: [...(module.providers ?? []), ...providers] };
 }
 
 @Controller('v1/parked')

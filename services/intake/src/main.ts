@@ -3,7 +3,7 @@ import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
 import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
-import { busState, connectParts, IdentityDirectory, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests } from '@sejam/service-host';
+import { busState, connectParts, IdentityDirectory, parkedAccess, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
 import { IntakeModule } from './intake.module.js';
@@ -60,9 +60,9 @@ await runService('intake', async (context) => {
     legalBases: config.legalBases,
   };
   return {
-    module: IntakeModule.with(ports),
+    module: withParkedMessages(IntakeModule.with(ports), { service: 'intake', pool, consumers: () => ({ intake: transport.unwrap() }) }),
     config,
-    access: intakeAccess,
+    access: [...intakeAccess, ...parkedAccess],
     directory,
     onKeyUsed: keyUse.used,
     readiness: { record: () => store.ping() },

@@ -2,7 +2,8 @@ import { busMigrations, BusTransport, runPublisher } from '@sejam/bus';
 import { ceTypeOf, encode } from '@sejam/contracts';
 import { runProjection } from '@sejam/postgres';
 import {
-  busState, connectParts, followIdentities, hostSettings, IdentityDirectory, identityMigrations, partSettings, readConfig, refuseOtherRecordsTopics, runService, transactorForRequests,
+  busState, connectParts, followIdentities, hostSettings, IdentityDirectory, identityMigrations, parkedAccess, partSettings, readConfig, refuseOtherRecordsTopics, runService,
+  transactorForRequests, withParkedMessages,
 } from '@sejam/service-host';
 import { slaAccess } from './access.js';
 import { applySlaEvents } from './clock/clock-view.js';
@@ -37,9 +38,9 @@ await runService('sla', async (context) => {
   const transport = new BusTransport({ bus, pool, log, consumer: 'sla' });
   const ports: SlaPorts = { transact, transactForRequests: transactorForRequests(transact), clock, pool, rows, metrics, log };
   return {
-    module: SlaModule.with(ports),
+    module: withParkedMessages(SlaModule.with(ports), { service: 'sla', pool, consumers: () => ({ sla: transport.unwrap(), [`${pool.schema}-identity`]: identities.consumer }) }),
     config,
-    access: slaAccess,
+    access: [...slaAccess, ...parkedAccess],
     directory,
     readiness: { record: () => store.ping(), keys: () => identities.table.assertFresh() },
     transports: [transport],
