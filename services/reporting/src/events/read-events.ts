@@ -78,7 +78,7 @@ function cloudEvent({ headers, key, value, cursor }: ReceivedEnvelope & { cursor
   const attributes = Object.entries(headers).filter(([name]) => name.startsWith('ce_')).map(([name, text]) => [name.slice('ce_'.length), text]);
   return {
     specversion: '1.0',
-    ...Object.fromEntries(attributes),
+    ...(Object.fromEntries(attributes) as Record<string, unknown>),
     ...(headers['ce_subject'] !== undefined || key === null ? {} : { subject: key }),
     ...(headers['traceparent'] === undefined ? {} : { traceparent: headers['traceparent'] }),
     datacontenttype: headers['content-type'] ?? 'application/json',
