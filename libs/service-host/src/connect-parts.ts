@@ -4,7 +4,7 @@ import { topics } from '@sejam/contracts';
 import { domainClock, readRecord, transactor, type DomainClock, type EventStore, type OpenedRecord, type Transact } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { createPool, migrate, postgresMigrations, type Migrations, type Pool } from '@sejam/postgres';
-import { list, url, type Config } from './config.js';
+import { list, optional, url, type Config } from './config.js';
 import type { Logger } from './logger.js';
 import { StartFault, type ServiceContext } from './run-service.js';
 
@@ -14,6 +14,8 @@ export function partSettings() {
     eventStoreUrl: url('EVENTSTORE_URL', { protocols: ['esdb:', 'esdb+discover:', 'kurrentdb:', 'kurrentdb+discover:'] }),
     databaseUrl: url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] }),
     kafkaBrokers: list('KAFKA_BROKERS'),
+    /** Where checkpoints of the record are read from, to be given along with answers and messages. */
+    auditUrl: optional(url('SEJAM_AUDIT_URL', { protocols: ['http:', 'https:'] })),
   } as const;
 }
 

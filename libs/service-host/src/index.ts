@@ -37,6 +37,7 @@ export { identityMigrations, IdentityTable, keepHeartbeat, keepIdentityEvent, ty
 export { escapePointer, parseJsonBody, type RequestWithRawBody } from './json-body.js';
 export { createLogger, type Logger } from './logger.js';
 export { Metrics } from './metrics.js';
+export { followCheckpoint, type NewestCheckpoint } from './newest-checkpoint.js';
 export { problemOf, RequestRefused, type FieldFault, type Problem } from './problem.js';
 export { RateLimiter } from './rate-limit.js';
 export { fingerprint, refuseReusedKey, RequestCause, transactorForRequests } from './request-cause.js';

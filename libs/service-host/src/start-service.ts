@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly batchPaths?: readonly string[];
   /** It listens where anybody may come: `/internal/…` is not served. */
   readonly exposed?: boolean;
+  /** Given along with every 201: what the one who recorded something may hold against the record later. */
+  readonly createdHeaders?: () => Readonly<Record<string, string>>;
   /** How long requests in flight may take at the end before their connections are cut. */
   readonly graceMs?: number;
 }
@@ -119,6 +121,13 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     if (closing) void reply.header('connection', 'close');
     done(null, payload);
   });
+  const { createdHeaders } = options;
+  if (createdHeaders !== undefined) {
+    instance.addHook('onSend', (_request, reply, payload, done) => {
+      if (reply.statusCode === 201) void reply.headers(createdHeaders());
+      done(null, payload);
+    });
+  }
   instance.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     const seconds = reply.elapsedTime / 1000;

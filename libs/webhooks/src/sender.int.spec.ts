@@ -54,9 +54,9 @@ describe('the sender', () => {
         response.writeHead(202).end('thank you');
       });
     });
-    const outcome = await sender().send({ url: `http://127.0.0.1:${port}/orders`, headers: { ...sign({ webhookId: 'm1', at: new Date(), body, secrets: [secret] }) }, body });
+    const outcome = await sender({ alongside: () => ({ 'sejam-checkpoint': 'bm90ZQ==', 'webhook-id': 'never' }) }).send({ url: `http://127.0.0.1:${port}/orders`, headers: { ...sign({ webhookId: 'm1', at: new Date(), body, secrets: [secret] }) }, body });
     expect(outcome).toMatchObject({ kind: 'answered', status: 202, body: 'thank you' });
-    expect(received[0]?.headers).toMatchObject({ 'content-type': 'application/json', 'user-agent': expect.stringMatching(/^Sejam\//) });
+    expect(received[0]?.headers).toMatchObject({ 'content-type': 'application/json', 'user-agent': expect.stringMatching(/^Sejam\//), 'sejam-checkpoint': 'bm90ZQ==', 'webhook-id': 'm1' });
     expect(verify({ headers: received[0]!.headers, body: received[0]!.body, secrets: [{ keyId: 'k', secret }], now: new Date() })).toMatchObject({ valid: true, keyId: 'k' });
   });
 

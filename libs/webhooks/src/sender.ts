@@ -9,6 +9,8 @@ export interface SenderOptions extends Omit<ConnectionOptions, 'connectTimeoutMs
   /** How much of an answer is kept; the rest is not read. Default 4 KiB. */
   readonly answerBytesMax?: number;
   readonly userAgent?: string;
+  /** Added to every message as it goes out; never part of what is signed. */
+  readonly alongside?: () => Readonly<Record<string, string>>;
 }
 
 export interface Message {
@@ -30,7 +32,7 @@ export interface Sender {
 const RESET_RETRY_WITHIN_MS = 1_000;
 
 /** Sends webhooks to addresses that other people have entered: see `VettedConnection` for what it will not reach. */
-export function createSender({ timeoutMs = 15_000, answerBytesMax = 4_096, userAgent = 'Sejam/0.1 (+webhooks)', ...connection }: SenderOptions = {}): Sender {
+export function createSender({ timeoutMs = 15_000, answerBytesMax = 4_096, userAgent = 'Sejam/0.1 (+webhooks)', alongside = () => ({}), ...connection }: SenderOptions = {}): Sender {
   const vetted = new VettedConnection({ ...connection, connectTimeoutMs: timeoutMs });
 
   async function send(message: Message, { signal }: { signal?: AbortSignal } = {}): Promise<AttemptOutcome> {
@@ -53,7 +55,7 @@ export function createSender({ timeoutMs = 15_000, answerBytesMax = 4_096, userA
         const answer = await request(message.url, {
           dispatcher,
           method: 'POST',
-          headers: { 'content-type': 'application/json', ...message.headers, 'user-agent': userAgent },
+          headers: { 'content-type': 'application/json', ...alongside(), ...message.headers, 'user-agent': userAgent },
           body: typeof message.body === 'string' ? message.body : Buffer.from(message.body),
           signal: limits.signal,
           headersTimeout: timeoutMs,

@@ -3,7 +3,7 @@ import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
 import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
-import { busState, connectParts, IdentityDirectory, parkedAccess, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
+import { busState, connectParts, followCheckpoint, IdentityDirectory, parkedAccess, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
 import { IntakeModule } from './intake.module.js';
@@ -59,6 +59,8 @@ await runService('intake', async (context) => {
     idempotencyKeys: new IdempotencyKeys(pool),
     legalBases: config.legalBases,
   };
+  const checkpoint = followCheckpoint(config.auditUrl);
+  onClose(() => checkpoint.stop());
   return {
     module: withParkedMessages(IntakeModule.with(ports), { service: 'intake', pool, consumers: () => ({ intake: transport.unwrap() }) }),
     config,

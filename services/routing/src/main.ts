@@ -2,7 +2,7 @@ import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
 import { runProjection } from '@sejam/postgres';
 import { loadMasterKey } from '@sejam/privacy';
 import { createShortLinkFollower } from '@sejam/webhooks';
-import { connectParts, followIdentities, IdentityDirectory, identityMigrations, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
 import { approvalMigrations, keepApprovals, watchApprovals } from './approval/watch-approvals.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
@@ -57,7 +57,9 @@ await runService('routing', async (context) => {
   const merges = driveMerges({ pool, store, takedowns, log });
   onClose(() => merges.stop());
 
-  const courier = new Courier({ pool, store, clock, transact, takedowns, directory: platforms, allow: config.webhookAllow, metrics, log }).start();
+  const checkpoint = followCheckpoint(config.auditUrl);
+  onClose(() => checkpoint.stop());
+  const courier = new Courier({ pool, store, clock, transact, takedowns, directory: platforms, allow: config.webhookAllow, metrics, log, alongside: checkpoint.headers }).start();
   const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
   const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
   const deliveryView = runProjection({

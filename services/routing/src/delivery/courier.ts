@@ -24,6 +24,8 @@ export interface CourierOptions {
   /** Wall milliseconds; without it 15 s divided by the speed of domain time, at least 1 s. */
   readonly timeoutMs?: number;
   readonly random?: () => number;
+  /** Headers that go along with every message, unsigned: the newest checkpoint of the record. */
+  readonly alongside?: () => Readonly<Record<string, string>>;
 }
 
 /** What other systems promise within, wall time at speed 1. */
@@ -52,9 +54,9 @@ export class Courier {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: CourierOptions) {
-    const { pool, clock, allow, timeoutMs = Math.max(TIMEOUT_LEAST_MS, TIMEOUT_MS / clock.speed) } = options;
+    const { pool, clock, allow, alongside = () => ({}), timeoutMs = Math.max(TIMEOUT_LEAST_MS, TIMEOUT_MS / clock.speed) } = options;
     this.queue = new DeliveryQueue(pool);
-    this.sender = createSender({ allow, timeoutMs });
+    this.sender = createSender({ allow, timeoutMs, alongside });
     this.#tickMs = Math.min(TICK_MOST_MS, Math.max(TICK_LEAST_MS, TICK_DOMAIN_MS / clock.speed));
     this.#claimMs = timeoutMs + CLAIM_MARGIN_MS;
   }
