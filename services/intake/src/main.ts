@@ -64,6 +64,7 @@ await runService('intake', async (context) => {
   return {
     module: withParkedMessages(IntakeModule.with(ports), { service: 'intake', pool, consumers: () => ({ intake: transport.unwrap() }) }),
     config,
+    createdHeaders: checkpoint.headers,
     access: [...intakeAccess, ...parkedAccess],
     directory,
     onKeyUsed: keyUse.used,
