@@ -1,9 +1,12 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** What a caller reads out of JSON, taken as it comes. */
+export type Json = ReturnType<typeof JSON.parse>;
+
 export interface Answer {
   readonly status: number;
-  readonly body: Record<string, any>;
+  readonly body: Json;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
@@ -66,9 +69,9 @@ export class Caller {
   }
 }
 
-function parsed(text: string): Record<string, unknown> {
+function parsed(text: string): Json {
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    return JSON.parse(text);
   } catch {
     return { text };
   }

@@ -1,5 +1,5 @@
 import { eventually } from '@sejam/testkit';
-import type { Caller } from './caller.js';
+import type { Caller, Json } from './caller.js';
 import type { Delivery } from './platforms-desk.js';
 import type { Stack } from './stack.js';
 
@@ -80,13 +80,13 @@ export async function deliveredCase(stack: Stack, options: Parameters<typeof app
 }
 
 /** The takedown as an agency sees it. */
-export async function takedownOf(caller: Caller, takedownId: string): Promise<Record<string, any>> {
+export async function takedownOf(caller: Caller, takedownId: string): Promise<Json> {
   const { status, body } = await caller.get(`/v1/takedowns/${takedownId}`);
   if (status !== 200) throw new Error(`The takedown was answered ${status}: ${JSON.stringify(body)}`);
   return body;
 }
 
-export async function statusIs(stack: Stack, { takedownId }: Pick<ReportedCase, 'takedownId'>, status: string, withinMs = 20_000): Promise<Record<string, any>> {
+export async function statusIs(stack: Stack, { takedownId }: Pick<ReportedCase, 'takedownId'>, status: string, withinMs = 20_000): Promise<Json> {
   return eventually(async () => {
     const takedown = await takedownOf(stack.as('auditor'), takedownId);
     if (takedown['status'] !== status) throw new Error(`The takedown is ${takedown['status']}, not ${status}`);

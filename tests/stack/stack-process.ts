@@ -21,6 +21,7 @@ export class StackProcess {
   /** Ends that no test asked for, each with how. */
   readonly unexpectedEnds: string[] = [];
   #wanted = false;
+  #listening = false;
 
   constructor(private readonly options: StackProcessOptions) {
     this.#log = createWriteStream(options.logFile, { flags: 'a' });
@@ -30,8 +31,9 @@ export class StackProcess {
     return this.options.name;
   }
 
-  get running(): boolean {
-    return this.#wanted && this.#child?.exitCode === null && this.#child.signalCode === null;
+  /** It has said that it listens, and was not ended since. */
+  get listening(): boolean {
+    return this.#listening;
   }
 
   /** Resolves with what it said when it listens. Rejects with its last words when it ends before. */
@@ -66,6 +68,7 @@ export class StackProcess {
       child.on('message', (message: { type?: string; url?: string; internalUrl?: string }) => {
         if (message.type !== 'listening' || message.url === undefined) return;
         clearTimeout(impatience);
+        this.#listening = true;
         resolve({ url: message.url, ...(message.internalUrl === undefined ? {} : { internalUrl: message.internalUrl }) });
       });
     });
@@ -74,6 +77,7 @@ export class StackProcess {
   /** SIGKILL unless another is given: it has no time to put anything in order. Resolves when it is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#wanted = false;
+    this.#listening = false;
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);

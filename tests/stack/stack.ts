@@ -3,13 +3,13 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EventStore, StoredEvent } from '@sejam/event-sourcing';
+import { domainClock, readRecord, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { createPool, type Pool } from '@sejam/postgres';
 import { readCredentials, type Credentials } from '@sejam/service-host';
 import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
 import { firstStart } from '../../deploy/local/src/first-start.js';
-import { Caller } from './caller.js';
+import { Caller, type Answer } from './caller.js';
 import { PlatformsDesk } from './platforms-desk.js';
 import { StackProcess } from './stack-process.js';
 
@@ -22,6 +22,8 @@ export interface StackOptions {
   readonly instances?: number;
   /** A PostgreSQL that the test may stop, in place of a database on the run's server. */
   readonly ownPostgres?: boolean;
+  /** All of them without it. */
+  readonly services?: readonly (typeof everyService)[number][];
   /** The real sandbox answers in place of the test's desk. */
   readonly sandbox?: boolean;
   /** Put over what every process gets. */
@@ -29,7 +31,7 @@ export interface StackOptions {
 }
 
 const root = join(import.meta.dirname, '../..');
-const serviceNames = ['intake', 'routing', 'sla'] as const;
+const everyService = ['intake', 'routing', 'sla', 'reporting', 'audit'] as const;
 
 /**
  * Everything of one installation as processes of their own, started from `dist`, under ports that stay the same when a process is killed and
@@ -80,7 +82,7 @@ export class Stack {
   }
 
   /** Posts an answer as a platform's system does. */
-  async answer(platform: string, type: string, data: object, options: { webhookId?: string; at?: Date; instance?: number } = {}): Promise<{ status: number; body: Record<string, unknown> }> {
+  async answer(platform: string, type: string, data: object, options: { webhookId?: string; at?: Date; instance?: number } = {}): Promise<Answer> {
     const { headers, body } = this.desk.sign(platform, type, data, options);
     return new Caller(this.urls[(options.instance ?? 0) % this.urls.length] as string).send('POST', `/v1/platforms/${platform}/webhooks`, body, headers);
   }
@@ -97,6 +99,13 @@ export class Stack {
     const streams = new Map<string, StoredEvent[]>();
     for await (const event of this.store.readAll({ prefixes })) streams.set(event.stream, [...(streams.get(event.stream) ?? []), event]);
     return streams;
+  }
+
+  /** Now, as the record's clock has it. */
+  async domainTime(): Promise<Date> {
+    const record = await readRecord(this.store);
+    if (record === undefined) throw new Error('The record is not open');
+    return domainClock(record, Date.now).now();
   }
 
   pool(schema: string): Pool {
@@ -121,7 +130,7 @@ export class Stack {
     await Promise.all([...this.processes.values()].filter(({ name }) => !servers.includes(name)).map((one) => one.end()));
     await Promise.all(this.#pools.map((pool) => pool.end()));
     await (this.store as EventStore | undefined)?.close();
-    await Promise.all(servers.map(async (name) => this.processes.get(name)?.end()));
+    for (const name of servers) await this.processes.get(name)?.end();
     await this.#database?.drop();
     await this.desk.close();
     if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
@@ -131,10 +140,10 @@ export class Stack {
   }
 
   async #start(): Promise<void> {
-    const { speed, brokers = [], instances = 1, ownPostgres = false, sandbox = false } = this.options;
+    const { speed, brokers = [], instances = 1, ownPostgres = false, sandbox = false, services = everyService } = this.options;
     mkdirSync(join(this.folder, 'logs'));
     await this.desk.open();
-    const names = Array.from({ length: instances }, (_, index) => [...serviceNames, 'gateway'].map((name) => nameOf(name, index))).flat();
+    const names = Array.from({ length: instances }, (_, index) => [...services, 'gateway'].map((name) => nameOf(name, index))).flat();
     const [ports, internalPorts] = [await freePorts([...names, 'sandbox', 'event-store', 'postgres']), await freePorts([...names, 'sandbox'])];
     const at = (name: string): string => `http://127.0.0.1:${ports[name]}`;
 
@@ -171,8 +180,8 @@ export class Stack {
     const own = (name: string): Record<string, string> => ({ PORT: String(ports[name]), INTERNAL_PORT: String(internalPorts[name]) });
     const starts = [];
     for (let index = 0; index < instances; index += 1) {
-      const addresses = Object.fromEntries(serviceNames.map((name) => [`SEJAM_${name.toUpperCase()}_URL`, at(nameOf(name, index))]));
-      for (const name of serviceNames) starts.push(this.#add(nameOf(name, index), `services/${name}/dist/main.js`, { ...shared, ...own(nameOf(name, index)) }).start());
+      const addresses = Object.fromEntries(services.map((name) => [`SEJAM_${name.toUpperCase()}_URL`, at(nameOf(name, index))]));
+      for (const name of services) starts.push(this.#add(nameOf(name, index), `services/${name}/dist/main.js`, { ...shared, ...own(nameOf(name, index)) }).start());
       const gateway = nameOf('gateway', index);
       starts.push(this.#add(gateway, 'services/gateway/dist/main.js', { ...shared, SEJAM_SANDBOX_URL: '', ...addresses, ...own(gateway), SEJAM_PORT: String(ports[gateway]) }).start());
       this.urls.push(at(gateway));

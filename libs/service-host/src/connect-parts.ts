@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { kafkaBus, logBus, type Bus, type BusTransport, type Consumer } from '@sejam/bus';
 import { topics } from '@sejam/contracts';
-import { domainClock, readRecord, transactor, type DomainClock, type EventStore, type OpenedRecord, type Transact } from '@sejam/event-sourcing';
+import { domainClock, isDomainError, readRecord, transactor, type DomainClock, type EventStore, type OpenedRecord, type Transact } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
-import { createPool, migrate, postgresMigrations, type Migrations, type Pool } from '@sejam/postgres';
+import { createPool, isDatabaseUnavailable, migrate, postgresMigrations, type Migrations, type Pool } from '@sejam/postgres';
 import { list, optional, url, type Config } from './config.js';
-import type { Logger } from './logger.js';
 import { StartFault, type ServiceContext } from './run-service.js';
 
 /** Where the three servers are. Without Kafka the conversation goes through topic streams of the store. */
@@ -42,12 +41,12 @@ export async function connectParts(
   const pool = createPool({ url: config.databaseUrl, schema: name, log });
   onClose(() => pool.end());
 
-  const record = await patiently('the record to be opened', log, closing, () => readRecord(store));
-  await patiently('PostgreSQL', log, closing, async () => {
+  const record = await patiently('the record to be opened', { log, closing }, () => readRecord(store));
+  await patiently('PostgreSQL', { log, closing }, async () => {
     await migrate(pool, [postgresMigrations, ...migrations]);
+    await refuseOtherRecord(pool, record.recordId);
     return true;
   });
-  await refuseOtherRecord(pool, record.recordId);
 
   const bus = config.kafkaBrokers.length > 0 ? kafkaBus({ brokers: config.kafkaBrokers, clientId: `sejam-${name}`, log }) : logBus({ store });
   onClose(() => bus.close());
@@ -55,16 +54,25 @@ export async function connectParts(
   return { store, record, clock, transact: transactor(store, clock), pool, bus };
 }
 
-/** Call before anything is published or consumed. A bus that is away is waited for by whoever uses it, and checked when it comes. */
-export async function refuseOtherRecordsTopics(bus: Bus, recordId: string): Promise<void> {
-  await bus.ensureTopics(Object.keys(topics));
-  for (const topic of Object.keys(topics)) {
-    for await (const { headers } of bus.readTopic(topic)) {
-      const theirs = /^sejam:\/\/([^/]+)\//.exec(headers['ce_source'] ?? '')?.[1];
-      if (theirs !== undefined && theirs !== recordId) throw otherRecord(`topic ${topic}`, theirs, recordId);
-      break;
+/**
+ * Looks at the topics as soon as the bus is there, however long that takes, and ends the process when they belong to another record. Call
+ * before anything is published or consumed; it waits for nothing itself.
+ */
+export function refuseOtherRecordsTopics(bus: Bus, recordId: string, context: Pick<ServiceContext, 'log' | 'closing' | 'fail'>): void {
+  const look = async (): Promise<true> => {
+    await bus.ensureTopics(Object.keys(topics));
+    for (const topic of Object.keys(topics)) {
+      for await (const { headers } of bus.readTopic(topic)) {
+        const theirs = /^sejam:\/\/([^/]+)\//.exec(headers['ce_source'] ?? '')?.[1];
+        if (theirs !== undefined && theirs !== recordId) throw otherRecord(`topic ${topic}`, theirs, recordId);
+        break;
+      }
     }
-  }
+    return true;
+  };
+  void patiently('the topics', context, look, (error) => !(error instanceof StartFault)).catch((error: unknown) => {
+    if (!context.closing.aborted) context.fail(error as Error);
+  });
 }
 
 /** For health: whether the bus is listened to, and how many messages wait. */
@@ -86,15 +94,23 @@ function otherRecord(what: string, theirs: string, recordId: string): StartFault
   return new StartFault(`The record is ${recordId}, but ${what} belongs to record ${theirs}: parts of two records are never mixed`);
 }
 
-async function patiently<T>(what: string, log: Logger, closing: AbortSignal, get: () => Promise<T | undefined>): Promise<T> {
+/**
+ * Repeats `get` until it gives something: a service that starts waits for what it needs, as long as that is away. Throws what is no
+ * outage, and StartFault when the process is to end before.
+ */
+export async function patiently<T>(
+  what: string,
+  { log, closing }: Pick<ServiceContext, 'log' | 'closing'>,
+  get: () => Promise<T | undefined>,
+  mayPass: (error: unknown) => boolean = isOutage,
+): Promise<T> {
   for (let pauseMs = 50, said = false; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     let cause = 'it is not there yet';
     try {
       const found = await get();
       if (found !== undefined) return found;
     } catch (error) {
-      const { name, code } = error as { name?: string; code?: unknown };
-      if (name !== 'StoreUnavailable' && code !== 'database.unavailable') throw error;
+      if (!mayPass(error)) throw error;
       cause = (error as Error).message;
     }
     if (closing.aborted) throw new StartFault(`It was ended while it waited for ${what}`);
@@ -104,4 +120,9 @@ async function patiently<T>(what: string, log: Logger, closing: AbortSignal, get
     }
     await delay(pauseMs, undefined, { signal: closing }).catch(() => undefined);
   }
+}
+
+function isOutage(error: unknown): boolean {
+  const { name } = (error ?? {}) as { name?: string };
+  return name === 'StoreUnavailable' || (isDomainError(error) && error.kind === 'unavailable') || isDatabaseUnavailable(error);
 }

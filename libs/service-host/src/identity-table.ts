@@ -53,9 +53,9 @@ export class IdentityTable {
     if (sentAt instanceof Date) this.directory.heartbeat(sentAt);
   }
 
-  /** Reads what is there, then follows. Resolves after the first reading, whether or not it is fresh. */
+  /** Reads what is there, then follows. Resolves after the first reading, whether or not it is fresh, or could be read at all. */
   async start(): Promise<void> {
-    await this.refresh();
+    await this.refresh().catch((error: unknown) => this.options.onError?.(error));
     this.#schedule();
   }
 

@@ -45,6 +45,6 @@ export { currentContext, newTraceparent, withContext, type RequestContext } from
 export { runService, StartFault, startSentence, type ServiceContext } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
 export { ValidateInput } from './validate-input.js';
-export { busState, connectParts, partSettings, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
+export { busState, connectParts, partSettings, patiently, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
 export { followIdentities } from './follow-identities.js';
 export { parkedAccess, parkedMessages, withParkedMessages, type ParkedDocument, type ParkedOptions } from './parked-messages.js';

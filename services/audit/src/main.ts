@@ -1,5 +1,5 @@
 import { loadMasterKey } from '@sejam/privacy';
-import { connectParts, IdentityDirectory, runService, StartFault } from '@sejam/service-host';
+import { connectParts, IdentityDirectory, patiently, runService, StartFault } from '@sejam/service-host';
 import { auditAccess } from './access.js';
 import { AuditModule } from './audit.module.js';
 import { auditConfig } from './config.js';
@@ -22,15 +22,21 @@ await runService('audit', async (context) => {
   const figures = logFigures(metrics);
   const alarms = new Alarms(pool, log, (kind) => figures.alarms.inc({ kind }));
 
-  const signer = await openLogKey(pool, masterKey, config.logOrigin ?? `sejam/${record.recordId}`).catch(refuseToStart);
-  await compareWithRecord(pool, store).catch(async (error: unknown) => {
-    if (error instanceof LogHalted) await alarms.raise('log-halted', 'log', error.message);
-    return refuseToStart(error);
+  const signer = await patiently('PostgreSQL', context, () => openLogKey(pool, masterKey, config.logOrigin ?? `sejam/${record.recordId}`).catch(refuseToStart));
+  await patiently('the record', context, async () => {
+    await compareWithRecord(pool, store).catch(async (error: unknown) => {
+      if (error instanceof LogHalted) await alarms.raise('log-halted', 'log', error.message);
+      return refuseToStart(error);
+    });
+    return true;
   });
 
   // The one service that reads everything needs no bus to know the keys.
   const directory = new IdentityDirectory().alwaysFresh();
-  for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
+  await patiently('the organisations', context, async () => {
+    for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
+    return true;
+  });
   const keys = store.subscribe({ name: 'keys', prefixes: ['organisation-'], handle: (events) => Promise.resolve(events.forEach((event) => directory.apply(event))) });
   onClose(() => keys.stop());
 

@@ -3,7 +3,7 @@ import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
 import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
-import { busState, connectParts, followCheckpoint, IdentityDirectory, parkedAccess, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
+import { busState, connectParts, followCheckpoint, IdentityDirectory, parkedAccess, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
 import { IntakeModule } from './intake.module.js';
@@ -23,13 +23,14 @@ await runService('intake', async (context) => {
   const masterKey = loadMasterKey(config.masterKeyFile);
   const migrations = [{ part: 'intake', folder: new URL('../migrations/', import.meta.url) }, busMigrations, privacyMigrations];
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'intake', config, migrations }, context);
-  await checkSubjectKeys(pool, masterKey);
-
-  if (config.credentialsFile !== undefined) await seedOrganisations(transact, readCredentials(config.credentialsFile, record.recordId), new Date());
-  else if (!(await isSeeded(store))) throw new StartFault('The record has no organisations yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
-
   const directory = new IdentityDirectory().alwaysFresh();
-  for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
+  await patiently('the organisations', context, async () => {
+    await checkSubjectKeys(pool, masterKey);
+    if (config.credentialsFile !== undefined) await seedOrganisations(transact, readCredentials(config.credentialsFile, record.recordId), new Date());
+    else if (!(await isSeeded(store))) throw new StartFault('The record has no organisations yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
+    for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
+    return true;
+  });
   const following = store.subscribe({ name: 'keys', prefixes: ['organisation-'], handle: (events) => Promise.resolve(events.forEach((event) => directory.apply(event))) });
   onClose(() => following.stop());
 
@@ -38,10 +39,7 @@ await runService('intake', async (context) => {
   const organisations = runProjection({ pool, store, name: 'organisations', prefixes: ['organisation-'], apply: applyOrganisationEvents, log });
   onClose(() => organisations.stop());
 
-  void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
-    if (error instanceof StartFault) context.fail(error);
-    else log.warn({ error: String(error) }, 'The topics could not be looked at');
-  });
+  refuseOtherRecordsTopics(bus, record.recordId, context);
   const publisher = runPublisher({
     store, bus, pool, log, service: 'intake', recordId: record.recordId,
     topics: { 'report-': 'sejam.intake.v1', 'organisation-': 'sejam.identity.v1' },

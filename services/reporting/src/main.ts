@@ -1,5 +1,5 @@
 import { busMigrations, BusTransport } from '@sejam/bus';
-import { connectParts, followIdentities, IdentityDirectory, identityMigrations, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { connectParts, followIdentities, IdentityDirectory, identityMigrations, refuseOtherRecordsTopics, runService } from '@sejam/service-host';
 import { reportingAccess } from './access.js';
 import { reportingConfig } from './config.js';
 import { keepFigures } from './keep-figures.js';
@@ -12,10 +12,7 @@ await runService('reporting', async (context) => {
   const config = reportingConfig(env);
   const { record, clock, pool, bus } = await connectParts({ name: 'reporting', config, migrations: [viewMigrations, busMigrations, identityMigrations] }, context);
 
-  void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
-    if (error instanceof StartFault) context.fail(error);
-    else log.warn({ error: String(error) }, 'The topics could not be looked at');
-  });
+  refuseOtherRecordsTopics(bus, record.recordId, context);
   const directory = new IdentityDirectory();
   const identities = await followIdentities({ bus, pool, directory, log });
   onClose(() => identities.stop());

@@ -2,7 +2,7 @@ import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
 import { runProjection } from '@sejam/postgres';
 import { loadMasterKey } from '@sejam/privacy';
 import { createShortLinkFollower } from '@sejam/webhooks';
-import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
 import { approvalMigrations, keepApprovals, watchApprovals } from './approval/watch-approvals.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
@@ -35,10 +35,13 @@ await runService('routing', async (context) => {
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'routing', config, migrations }, context);
 
   const secrets = new WebhookSecrets(pool, masterKey);
-  if (config.credentialsFile !== undefined) {
-    const credentials = readCredentials(config.credentialsFile, record.recordId);
-    await seedPlatforms({ transact, secrets, credentials, ...(config.sandboxUrl === undefined ? {} : { sandboxUrl: config.sandboxUrl }) });
-  } else if (!(await isSeeded(store))) throw new StartFault('The record has no platforms yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
+  await patiently('the platforms', context, async () => {
+    if (config.credentialsFile !== undefined) {
+      const credentials = readCredentials(config.credentialsFile, record.recordId);
+      await seedPlatforms({ transact, secrets, credentials, ...(config.sandboxUrl === undefined ? {} : { sandboxUrl: config.sandboxUrl }) });
+    } else if (!(await isSeeded(store))) throw new StartFault('The record has no platforms yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
+    return true;
+  });
 
   const platforms = new PlatformDirectory(secrets);
   await platforms.follow(store);
@@ -80,10 +83,7 @@ await runService('routing', async (context) => {
   const deliveries = countDeliveries(pool, metrics, (error) => log.warn({ error: String(error) }, 'Deliveries could not be counted'));
   onClose(async () => deliveries.stop());
 
-  void refuseOtherRecordsTopics(bus, record.recordId).catch((error: unknown) => {
-    if (error instanceof StartFault) context.fail(error);
-    else log.warn({ error: String(error) }, 'The topics could not be looked at');
-  });
+  refuseOtherRecordsTopics(bus, record.recordId, context);
   const wording = new PublishTakedown(store);
   const publisher = runPublisher({
     store, bus, pool, log, service: 'routing', recordId: record.recordId,

@@ -14,11 +14,11 @@ import type { SlaPorts } from './sla-ports.js';
 const topic = 'sejam.sla.v1';
 
 await runService('sla', async (context) => {
-  const { log, metrics, onClose, env, fail } = context;
+  const { log, metrics, onClose, env } = context;
   const config = readConfig({ ...hostSettings({ port: 8083, internalPort: 9083 }), ...partSettings() }, env);
   const migrations = [{ part: 'sla', folder: new URL('../migrations/', import.meta.url) }, busMigrations, identityMigrations];
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'sla', config, migrations }, context);
-  refuseOtherRecordsTopics(bus, record.recordId).catch(fail);
+  refuseOtherRecordsTopics(bus, record.recordId, context);
 
   const directory = new IdentityDirectory();
   const identities = await followIdentities({ bus, pool, directory, log });

@@ -1,4 +1,4 @@
-import { DomainError, type Aggregate, type Decided } from '@sejam/event-sourcing';
+import { DomainError, type Aggregate, type Decided, type RecordedEvent } from '@sejam/event-sourcing';
 import { decisionDue } from '@sejam/deadlines';
 
 export interface ReportedContent {
@@ -130,6 +130,8 @@ export interface OpenReport {
   contents: readonly DecidedContent[];
   refused: readonly RefusedUrl[];
   decisionDeadlinePassed: boolean;
+  /** Recorded time of the decision that left no content undecided. */
+  fullyDecidedAt?: string;
   /** The newest amendment, decision or withdrawal. */
   lastDecisionEventId?: string;
 }
@@ -170,9 +172,9 @@ export const report: Aggregate<Report, ReportEvent> = {
       case 'ReportAmended':
         return { ...state, statement: event.data.statement, lastDecisionEventId: event.id };
       case 'ContentsApproved':
-        return withDecision(state, event.data.contents, { decision: 'approved', decidedBy: event.data.decidedBy, decidedEventId: event.id });
+        return withDecision(state, event, 'approved');
       case 'ContentsDeclined':
-        return withDecision(state, event.data.contents, { decision: 'declined', decidedBy: event.data.decidedBy, decidedEventId: event.id });
+        return withDecision(state, event, 'declined');
       case 'ReportWithdrawn':
         return { ...state, status: 'withdrawn', lastDecisionEventId: event.id };
       case 'DeadlinePassed':
@@ -181,14 +183,11 @@ export const report: Aggregate<Report, ReportEvent> = {
   },
 };
 
-function withDecision(
-  state: OpenReport,
-  decided: readonly { contentKey: string }[],
-  decision: Required<Pick<DecidedContent, 'decision' | 'decidedBy' | 'decidedEventId'>>,
-): OpenReport {
-  const keys = new Set(decided.map(({ contentKey }) => contentKey));
-  const contents = state.contents.map((content) => (keys.has(content.contentKey) ? { ...content, ...decision } : content));
-  return { ...state, contents, status: statusOf(contents), lastDecisionEventId: decision.decidedEventId };
+function withDecision(state: OpenReport, { id, data, metadata }: RecordedEvent<Extract<ReportEvent, { type: 'ContentsApproved' | 'ContentsDeclined' }>>, decision: 'approved' | 'declined'): OpenReport {
+  const keys = new Set(data.contents.map(({ contentKey }) => contentKey));
+  const contents = state.contents.map((content) => (keys.has(content.contentKey) ? { ...content, decision, decidedBy: data.decidedBy, decidedEventId: id } : content));
+  const status = statusOf(contents);
+  return { ...state, contents, status, lastDecisionEventId: id, ...(status === 'submitted' ? {} : { fullyDecidedAt: metadata.at }) };
 }
 
 function statusOf(contents: readonly DecidedContent[]): ReportStatus {
@@ -323,9 +322,11 @@ export function withdraw(state: Report, { organisation, reason }: { organisation
 
 /** Asked when sla says that the decision clock is due: answers from the report's own stream and time, whoever asks and how often. */
 export function passDecisionDeadline(state: Report, { at }: { at: Date }): ReportEvent[] {
-  if (state.status !== 'submitted' || state.decisionDeadlinePassed) return [];
+  if (state.status === 'none' || state.status === 'withdrawn' || state.decisionDeadlinePassed) return [];
   const due = decisionDue(state.submittedAt).toISOString();
-  if (at.getTime() <= Date.parse(due)) return [];
+  // A decision that came too late does not undo that the time had passed, even when sla was heard only after it.
+  const decidedInTime = state.fullyDecidedAt !== undefined && Date.parse(state.fullyDecidedAt) <= Date.parse(due);
+  if (decidedInTime || at.getTime() <= Date.parse(due)) return [];
   return [{ type: 'DeadlinePassed', data: { clock: 'decision', reportId: state.reportId, run: 1, due } }];
 }
 

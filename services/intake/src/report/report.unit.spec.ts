@@ -147,6 +147,11 @@ describe('the decision clock', () => {
     ask(submitted(), ...ask(submitted()).events).thenNothing();
   });
 
+  it('has passed when the last decision came too late, also when that is seen before the question', () => {
+    const decidedLate = given(submitted()).when((state) => approve(state, reviewer, approval), { at: late }).events.map((event) => ({ ...event, at: event.metadata.at, by: event.metadata.by }));
+    ask(submitted(), ...decidedLate).then({ type: 'DeadlinePassed', data: { clock: 'decision', reportId: 'r1', run: 1, due } });
+  });
+
   it('has not passed at the due time itself, after the last decision, or for a withdrawn report', () => {
     given(submitted()).when((state, { at }) => passDecisionDeadline(state, { at }), { at: due }).thenNothing();
     ask(submitted(), ...given(submitted()).when((state) => approve(state, reviewer, approval)).events).thenNothing();

@@ -37,12 +37,13 @@ export class Takedowns {
 
   /** Acts on this takedown alone, merged or not. For what concerns its own stream: deliveries, deadlines, short links. */
   async actHere(takedownId: string, cause: RequestCause, decide: DecideOnTakedown, content?: ContentOfTakedown): Promise<Acted> {
-    const policies = await this.options.policies.all();
+    // Only what issues an order needs them: answers and deliveries are recorded before they are known, too.
+    const known = await this.options.policies.all().then((all) => () => all, (error: unknown) => () => { throw error; });
     const { events, state, replayed } = await this.#transact(takedown, takedownId, cause, (current, context) => {
       const platform = current.status === 'none' ? content?.platform : current.platform;
       const endpoint = platform === undefined ? undefined : this.options.platforms.endpointOf(platform);
       const { legalBases, desk, redress } = this.options;
-      const issuing = { at: context.at, policies, legalBases, test: endpoint?.test ?? false };
+      const issuing = { at: context.at, get policies() { return known(); }, legalBases, test: endpoint?.test ?? false };
       return addressed(current, decide(current, context, issuing), context, { hasEndpoint: endpoint?.hasEndpoint ?? false, desk, redress });
     });
     return { events, state, replayed };

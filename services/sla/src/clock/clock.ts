@@ -164,7 +164,11 @@ export function warningAt({ terms }: Clocks, { clock: kind, startedAt, due, stat
 
 function decide(running: Clock, { type, at, eventId }: { type: string; at: string; eventId: string }, met: boolean, stopped: 'withdrawn' | 'merged' | undefined): ClockEvent[] {
   const data = { ...nameOf(running), due: running.due };
-  if (Date.parse(at) > Date.parse(running.due)) return [{ type: 'DeadlineMissed', data: { ...data, seen: type, seenAt: at, eventId } }];
+  if (Date.parse(at) > Date.parse(running.due)) {
+    // Whoever was down when it was due hears of it first from what came later; the owner has to be told all the same.
+    const reached: ClockEvent[] = running.reached === running.due ? [] : [{ type: 'DeadlineReached', data }];
+    return [...reached, { type: 'DeadlineMissed', data: { ...data, seen: type, seenAt: at, eventId } }];
+  }
   if (met) return [{ type: 'DeadlineMet', data: { ...data, metBy: type, metAt: at, eventId } }];
   return stopped === undefined ? [] : [{ type: 'ClockStopped', data: { ...nameOf(running), cause: stopped } }];
 }

@@ -100,8 +100,11 @@ describe('the decision clock', () => {
     const after = (type: string, at: string, undecided?: number) => given(...submitted).when((state) => observeReport(state, { type, eventId: 'x', at, reportId: 'r', ...(undecided === undefined ? {} : { undecided }) }));
     after('ContentsApproved', minute(5), 1).thenNothing();
     after('ContentsApproved', minute(15), 0).then({ type: 'DeadlineMet', data: { clock: 'decision', run: 1, reportId: 'r', due: minute(15), metBy: 'ContentsApproved', metAt: minute(15), eventId: 'x' } });
-    after('DeadlinePassed', minute(15.1)).then({ type: 'DeadlineMissed', data: { clock: 'decision', run: 1, reportId: 'r', due: minute(15), seen: 'DeadlinePassed', seenAt: minute(15.1), eventId: 'x' } });
+    after('DeadlinePassed', minute(15.1)).then({ type: 'DeadlineReached', data: { clock: 'decision', run: 1, reportId: 'r', due: minute(15) } }, { type: 'DeadlineMissed', data: { clock: 'decision', run: 1, reportId: 'r', due: minute(15), seen: 'DeadlinePassed', seenAt: minute(15.1), eventId: 'x' } });
     after('ReportWithdrawn', minute(5)).then({ type: 'ClockStopped', data: { clock: 'decision', run: 1, reportId: 'r', cause: 'withdrawn' } });
+    given(...submitted, { type: 'DeadlineReached', data: { clock: 'decision', run: 1, reportId: 'r', due: minute(15) } })
+      .when((state) => observeReport(state, { type: 'DeadlinePassed', eventId: 'x', at: minute(15.1), reportId: 'r' }))
+      .then({ type: 'DeadlineMissed', data: { clock: 'decision', run: 1, reportId: 'r', due: minute(15), seen: 'DeadlinePassed', seenAt: minute(15.1), eventId: 'x' } });
     const whole: Fact[] = [{ kind: 'submitted', at: minute(0) }, { kind: 'other', at: minute(15.1) }];
     expect(decisionClock(whole)?.verdict.outcome).toBe('missed');
   });
