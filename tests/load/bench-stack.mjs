@@ -1,6 +1,6 @@
 // What the load tests stand on: real services as processes on an embedded store and PostgreSQL, in a folder that is removed afterwards.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,6 +28,23 @@ export async function timed(seconds, concurrency, work) {
   return { perSecond: (done * 1_000) / (performance.now() - startedAt), done };
 }
 
+/** Begins `work` so many times a second, however long each takes, for so many seconds or as long as `more` says; resolves when all are done. */
+export async function atRate(perSecond, seconds, work, more = () => true) {
+  const startedAt = performance.now();
+  const elapsed = () => performance.now() - startedAt;
+  const underway = new Set();
+  let failed;
+  for (let begun = 0; elapsed() < seconds * 1_000 && more(); ) {
+    for (; begun * 1_000 <= elapsed() * perSecond && more(); begun += 1) {
+      const one = work().catch((error) => (failed ??= error)).finally(() => underway.delete(one));
+      underway.add(one);
+    }
+    await delay(1);
+  }
+  await Promise.all(underway);
+  if (failed !== undefined) throw failed;
+}
+
 export function percentiles(milliseconds) {
   const sorted = [...milliseconds].sort((one, other) => one - other);
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
@@ -52,7 +69,7 @@ export function report() {
 export async function benchStack({ services, kafka, speed = 1, env = {} }) {
   const home = mkdtempSync(join(tmpdir(), 'sejam-bench-'));
   const children = [];
-  const common = { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'warn', RATE_LIMIT_PER_KEY: '1000000', RATE_LIMIT_WEBHOOKS: '1000000' };
+  const common = { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'error', RATE_LIMIT_PER_KEY: '1000000', RATE_LIMIT_WEBHOOKS: '1000000' };
   const start = (path, extra, ipc = true) => {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--disable-warning=TimeoutNegativeWarning', join(root, path)], {
       env: { ...common, ...extra }, stdio: ['ignore', 'inherit', 'inherit', ...(ipc ? ['ipc'] : [])],
@@ -69,27 +86,40 @@ export async function benchStack({ services, kafka, speed = 1, env = {} }) {
   const parts = { EVENTSTORE_URL: eventStoreUrl, DATABASE_URL: postgres.url, KAFKA_BROKERS: kafka ?? '', ...files, SEJAM_SPEED: String(speed), ...env };
   await exited(start('deploy/local/dist/bootstrap.js', { ...parts, SEJAM_BASE_URL: 'http://127.0.0.1' }, false));
   const urls = {};
-  await Promise.all(services.map(async (name) => {
+  const running = {};
+  /** Starts a service, again after `end`; resolves when it listens. */
+  const startService = async (name) => {
     const child = start(`services/${name}/dist/main.js`, { ...parts, PORT: '0', INTERNAL_PORT: '0' });
+    running[name] = child;
     urls[name] = await new Promise((resolve, reject) => {
       child.once('exit', () => reject(new Error(`${name} ended before it listened`)));
       child.on('message', (message) => message.type === 'listening' && resolve(message.url));
     });
-  }));
+  };
+  await Promise.all(services.map(startService));
   const { keys, webhookSecrets } = JSON.parse(readFileSync(files.SEJAM_CREDENTIALS_FILE, 'utf8'));
   return {
-    home, eventStoreUrl, urls, keys, webhookSecrets, databaseUrl: postgres.url, pids: Object.fromEntries(services.map((name, index) => [name, children[index + 2]?.pid])),
+    home, eventStoreUrl, urls, keys, webhookSecrets, databaseUrl: postgres.url,
+    start: startService,
+    end: (name) => ended(running[name]),
+    /** Resident memory of a service in MiB; undefined where the system does not tell. */
+    memoryMiB(name) {
+      const kib = /^VmRSS:\s+(\d+)/m.exec(existsSync('/proc/self/status') ? readFileSync(`/proc/${running[name].pid}/status`, 'utf8') : '')?.[1];
+      return kib === undefined ? undefined : Number(kib) / 1024;
+    },
     async stop() {
-      for (const child of [...children].reverse()) {
-        if (child.exitCode !== null) continue;
-        const exit = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGTERM');
-        await Promise.race([exit, delay(10_000, undefined, { ref: false })]);
-      }
+      for (const child of [...children].reverse()) await ended(child);
       await postgres.stop();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+async function ended(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await Promise.race([exit, delay(10_000, undefined, { ref: false })]);
 }
 
 async function exited(child) {

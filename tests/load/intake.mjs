@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { Pool } from 'undici';
 import { v7 } from 'uuid';
-import { benchStack, percentiles, print, report, timed } from './bench-stack.mjs';
+import { atRate, benchStack, percentiles, print, report, timed } from './bench-stack.mjs';
 
 const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
 const stack = await benchStack({ services: ['intake'] });
@@ -24,19 +24,11 @@ try {
   print({ bench: 'intake', figure: 'one report a request, 64 concurrent', perSecond: single.perSecond, ratioToRaw: single.perSecond / raw });
 
   const latencies = [];
-  const everyMs = 2_000 / single.perSecond;
-  const startedAt = performance.now();
-  const underway = new Set();
-  for (let sent = 0; performance.now() - startedAt < seconds * 1_000; ) {
-    while (sent * everyMs <= performance.now() - startedAt) {
-      sent += 1;
-      const at = performance.now();
-      const work = post('/v1/reports', report()).then(() => void latencies.push(performance.now() - at)).finally(() => underway.delete(work));
-      underway.add(work);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  await Promise.all(underway);
+  await atRate(single.perSecond / 2, seconds, async () => {
+    const at = performance.now();
+    await post('/v1/reports', report());
+    latencies.push(performance.now() - at);
+  });
   print({ bench: 'intake', figure: 'one report at half load', ...percentiles(latencies) });
 
   const batchOf = 500;
