@@ -157,7 +157,7 @@ function shown(value: unknown): string {
 
 /** An auditor's own check, with the command line that auditors have. */
 function verify(url: string, key: string): boolean {
-  const cli = join(root, 'services/audit/dist/cli.js');
+  const cli = join(root, 'services/audit/bin/sejam-audit.mjs');
   const folder = mkdtempSync(join(tmpdir(), 'sejam-demo-bundle-'));
   try {
     for (const [what, args] of [['export', ['export', '--url', url, '--key', key, '--out', folder]], ['verify', ['verify', folder]], ['recompute', ['recompute', folder]]] as const) {
