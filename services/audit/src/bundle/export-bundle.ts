@@ -28,13 +28,19 @@ export async function exportBundle({ url, key, out, now, onProgress }: ExportOpt
   };
 
   const keys = (await (await get('/v1/audit/keys')).json()) as BundleFrame['keys'];
-  const checkpoint = await (await get('/v1/audit/checkpoint')).text();
-  const { origin, size } = openCheckpoint(checkpoint, { log: keys.log.map(parseVkey) });
+  const log = keys.log.map(parseVkey);
+  const take = async (path: string) => {
+    const note = await (await get(path)).text();
+    return { checkpoint: note, ...openCheckpoint(note, { log }) };
+  };
+  // One that witnesses have cosigned proves more than the very newest.
+  const cosigned = await take('/v1/audit/checkpoint?cosigned=true');
   const present = existingOrigin(out);
-  if (present !== undefined && present !== origin) throw new BundleUnreadable(`${out} holds a bundle of ${present}; ${url} is ${origin}`);
+  if (present !== undefined && present !== cosigned.origin) throw new BundleUnreadable(`${out} holds a bundle of ${present}; ${url} is ${cosigned.origin}`);
 
   const writer = new BundleWriter(out);
   const before = writer.next;
+  const { origin, size, checkpoint } = before > cosigned.size ? await take('/v1/audit/checkpoint') : cosigned;
   if (before > size) throw new BundleUnreadable(`${out} holds ${before} events, ${url} has only ${size}: keep that folder, it proves more than the server does`);
   while (writer.next < size) {
     const response = await get(`/v1/audit/events?from=${writer.next}&limit=${Math.min(PAGE_EVENTS, size - writer.next)}`);
