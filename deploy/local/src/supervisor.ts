@@ -138,7 +138,7 @@ export class Installation {
       name,
       program,
       args,
-      env: { ...inherited, NODE_COMPILE_CACHE: folder.file('compiled'), ...env },
+      env: { ...inherited, ...env },
       logFile: folder.file('logs', `${name}.log`),
       say: this.say,
       onSpawn: (pid) => folder.remember({ process: { name, pid } }),
