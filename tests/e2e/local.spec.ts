@@ -1,7 +1,7 @@
 // `npm start` as a black box: what an operator sees of it, and what becomes of it when processes are killed.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +116,18 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Every process that was given this data folder, whoever remembers it. */
+function processesOf(home: string): number[] {
+  return readdirSync('/proc').map(Number).filter((pid) => {
+    if (!Number.isInteger(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`SEJAM_HOME=${home}\0`) && isAlive(pid);
+    } catch {
+      return false;
+    }
+  });
+}
+
 afterAll(async () => {
   for (const one of starts) if (one.process.exitCode === null && one.process.signalCode === null) await one.stop();
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -171,6 +183,7 @@ describe('npm start', () => {
     const pids = Object.values(sejam.running.processes).map(({ pid }) => pid);
     expect(await sejam.stop()).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);
+    expect(processesOf(home)).toEqual([]);
     expect(existsSync(join(home, 'running.json'))).toBe(false);
     expect(sejam.output).toMatch(/Sejam has ended\n$/);
   });
@@ -269,5 +282,6 @@ describe('npm start', () => {
     await eventually(() => expect(one.output).toContain('is ready'), patience);
     expect(await one.stop()).toBe(0);
     expect(existsSync(join(home, 'running.json'))).toBe(false);
+    expect(processesOf(home)).toEqual([]);
   });
 });

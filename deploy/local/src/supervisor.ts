@@ -82,7 +82,7 @@ export class Installation {
   stop(): Promise<void> {
     return (this.#stopping ??= (async () => {
       const servers = ['postgres', 'event-store'];
-      const groups = [['gateway', 'sandbox'], [...this.#children.keys()].filter((name) => !servers.includes(name)), servers];
+      const groups = [['gateway', 'sandbox'], services, servers];
       for (const group of groups) await Promise.all(group.map(async (name) => this.#children.get(name)?.stop()));
       this.#folder?.release();
     })());
@@ -132,6 +132,8 @@ export class Installation {
   }
 
   #spawn(name: string, program: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ url: string }> {
+    // What would be started now would not be among those that the end waits for.
+    if (this.#stopping !== undefined) return Promise.reject(new StartFault('Sejam was ended while it started'));
     const folder = this.#folder as DataFolder;
     const inherited = Object.fromEntries(Object.entries(this.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
     const child = new Child({
