@@ -6,7 +6,11 @@ import { Installation, type Supervisor } from './supervisor.js';
 
 const began = performance.now() - Number(process.env['SEJAM_STARTED_MS_AGO'] ?? 0);
 const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
-const say = (sentence: string): void => console.log(`${seconds().padStart(7)} s  ${sentence}`);
+/** The sentence that says why is the last one. */
+let failed = false;
+const say = (sentence: string): void => {
+  if (!failed) console.log(`${seconds().padStart(7)} s  ${sentence}`);
+};
 
 let installation: Installation | undefined;
 let firstSignalAt: number | undefined;
@@ -45,6 +49,7 @@ try {
   greet(supervisor);
 } catch (error) {
   if (firstSignalAt === undefined) {
+    failed = true;
     const known = error instanceof StartFault || error instanceof ConfigFault || (error as Error).name === 'MasterKeyFault';
     console.error(known ? (error as Error).message.replace(/\.?$/, '.') : error);
     await end(1);
