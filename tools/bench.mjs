@@ -10,6 +10,7 @@ const benches = {
   intake: 'tests/load/intake.mjs',
   delivery: 'tests/load/delivery.mjs',
   watchdog: 'tests/load/watchdog.mjs',
+  rebuild: 'services/reporting/bench/rebuild.mjs',
   audit: 'services/audit/bench/verify.mjs',
   log: 'services/audit/bench/log.mjs',
 };

@@ -39,6 +39,8 @@ export interface ReceivedEnvelope {
   readonly key: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly value: string | null;
+  /** The value already read, where the bus has it so; `value` says the same. */
+  readonly json?: object;
 }
 
 const SEQUENCE_DIGITS = 20;
@@ -68,7 +70,8 @@ export function isHeartbeat(message: Pick<BusMessage, 'type' | 'sequence'>): boo
 }
 
 /** Understands a received envelope, or throws DomainError `message.malformed` that says what is wrong with it. */
-export function fromEnvelope({ key, headers, value }: Pick<ReceivedEnvelope, 'key' | 'headers' | 'value'>): BusMessage {
+export function fromEnvelope(envelope: Pick<ReceivedEnvelope, 'key' | 'headers' | 'value' | 'json'>): BusMessage {
+  const { key, headers } = envelope;
   const required = (name: string): string => headers[name] || malformed(`it has no ${name}`);
   if (headers['ce_specversion'] !== '1.0') malformed(`ce_specversion is ${headers['ce_specversion'] ?? 'missing'}, not 1.0`);
   const subject = required('ce_subject');
@@ -88,7 +91,8 @@ export function fromEnvelope({ key, headers, value }: Pick<ReceivedEnvelope, 'ke
     ...optional('correlationId', headers['ce_correlationid']),
     ...optional('causationId', headers['ce_causationid']),
     ...optional('traceparent', headers['traceparent']),
-    data: parse(value),
+    // Not before it is needed: a bus may have to write the value first.
+    data: (envelope.json as Record<string, unknown> | undefined) ?? parse(envelope.value),
   };
 }
 

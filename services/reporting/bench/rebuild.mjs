@@ -1,13 +1,15 @@
 // How fast the views are rebuilt from the topics, and whether an event costs the same when there are many. Tells a history on the log bus of
 // an embedded event store, rebuilds from it into an embedded PostgreSQL, and prints a JSON line for each size.
 // node services/reporting/bench/rebuild.mjs [events …], 10000 and 200000 without any.
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { logBus, toEnvelope } from '@sejam/bus';
 import { builtInTerms } from '@sejam/deadlines';
-import { startEventStore } from '@sejam/embedded-eventstore';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { createPool, migrate, startEmbeddedPostgres } from '@sejam/postgres';
 import { rebuildViews, reportingMigrations } from '../dist/rebuild/rebuild-views.js';
@@ -74,9 +76,15 @@ async function tell(bus, from, events) {
 }
 
 const home = mkdtempSync(join(tmpdir(), 'sejam-rebuild-'));
-const server = await startEventStore({ dataFolder: join(home, 'record'), log() {} });
+const port = await new Promise((resolve) => {
+  const probe = createServer().listen(0, '127.0.0.1', () => {
+    const { port: free } = probe.address();
+    probe.close(() => resolve(free));
+  });
+});
+const server = spawn(process.execPath, [join(import.meta.dirname, '../../../libs/embedded-eventstore/bin/sejam-eventstore.mjs'), '--port', String(port), '--data', join(home, 'record')], { stdio: ['ignore', 'ignore', 'inherit'] });
 const postgres = await startEmbeddedPostgres({ dataFolder: join(home, 'postgres') });
-const store = connectEventStore(server.url, { logger: quiet });
+const store = connectEventStore(`esdb://127.0.0.1:${port}?tls=false`, { logger: quiet });
 const bus = logBus({ store });
 const pool = createPool({ url: postgres.url, schema: 'reporting', log: quiet });
 try {
@@ -99,7 +107,8 @@ try {
   await store.close();
   await pool.end();
   await postgres.stop();
-  await server.close();
+  server.kill();
+  await once(server, 'exit');
   rmSync(home, { recursive: true, force: true });
 }
 process.exit();

@@ -74,8 +74,8 @@ async function* cloudEvents(
 }
 
 /** CloudEvents 1.0.2, JSON format. `cursor` is what `after` takes. What is no JSON is handed on as the text it is. */
-function cloudEvent({ headers, key, value, cursor }: ReceivedEnvelope & { cursor: string }): Readonly<Record<string, unknown>> {
-  const attributes = Object.entries(headers).filter(([name]) => name.startsWith('ce_')).map(([name, text]) => [name.slice('ce_'.length), text]);
+function cloudEvent({ headers, key, value, cursor }: ReceivedEnvelope & { cursor: string }): object {
+  const attributes = Object.entries(headers).filter(([name]) => name.startsWith('ce_')).map(([name, text]) => [name.slice('ce_'.length), text] as const);
   return {
     specversion: '1.0',
     ...(Object.fromEntries(attributes) as Record<string, unknown>),

@@ -57,7 +57,8 @@ export async function rebuildViews({ pool, url, bus, log, onProgress }: { pool: 
     return { events: handled.rows[0]?.events ?? 0, seconds: (performance.now() - startedAt) / 1_000 };
   } finally {
     await building.end();
-    // The connection goes, and the lock with it.
+    // Should this fail, the connection goes and the lock with it, only a little later.
+    await guard.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
     guard.release(true);
   }
 }
