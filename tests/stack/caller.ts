@@ -63,8 +63,12 @@ export class Caller {
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`No answer from ${method} ${path} within 30 s`)));
       outgoing.on('error', reject);
-      if (body === undefined) outgoing.end();
-      else outgoing.end(body);
+      if (body === undefined || body.length < 1_000_000) return void outgoing.end(body);
+      // A server that refuses by the length that was announced answers before the body, and a client that writes on would not hear it.
+      outgoing.setHeader('content-length', Buffer.byteLength(body));
+      outgoing.flushHeaders();
+      const writing = setTimeout(() => outgoing.end(body), 500);
+      outgoing.once('response', () => clearTimeout(writing));
     });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -106,6 +106,12 @@ export class Stack {
     const record = await readRecord(this.store);
     if (record === undefined) throw new Error('The record is not open');
     return domainClock(record, Date.now).now();
+  }
+
+  /** Of the stack's own PostgreSQL itself, behind the program that starts it; asked while it runs. */
+  async postmaster(): Promise<number> {
+    const { rows } = await this.pool('public').query<{ data_directory: string }>('SHOW data_directory');
+    return Number(readFileSync(join(rows[0]?.data_directory ?? '', 'postmaster.pid'), 'utf8').split('\n')[0]);
   }
 
   pool(schema: string): Pool {
