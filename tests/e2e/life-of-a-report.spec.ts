@@ -200,4 +200,30 @@ describe.each(buses)('the life of a report, over %s', (_, brokers) => {
     expect(own.status).toBe(200);
     expect(JSON.stringify([own.body, stack.desk.of(found.takedownId)])).not.toMatch(/bawaslu-|holder|reporter/i);
   }, 30_000);
+
+  it('stands on the board while it is open, and in statistics, outcomes and the feed of events as it went', async () => {
+    const open = await deliveredCase(stack, { platform: 'meta' });
+    const [reports, takedowns] = [await stack.streams('report-'), await stack.streams('takedown-')];
+    const orders = [...takedowns.values()].flat().filter(({ type }) => type === 'OrderIssued').length;
+    const endings = await Promise.all([...takedowns.keys()].map(async (stream) => (await takedownOf(stack.as('auditor'), stream.slice('takedown-'.length))).status as string));
+    await eventually(async () => {
+      const { body: volume } = await stack.as('auditor').get('/v1/statistics/volume');
+      expect(volume.total ?? volume).toMatchObject({ reports: reports.size, orders });
+      const { body: compliance } = await stack.as('auditor').get('/v1/statistics/compliance?groupBy=platform');
+      expect(compliance).toMatchObject({ issued: orders, undelivered: 0, refused: endings.filter((status) => status === 'refused').length });
+      expect((compliance.groups as { issued: number }[]).reduce((sum, { issued }) => sum + issued, 0)).toBe(orders);
+      const { body: board } = await stack.as('kominfo').get('/v1/board?limit=200');
+      expect((board.items as { orderId: string }[]).map(({ orderId }) => orderId)).toContain(open.orderId);
+      expect(board.items as unknown[]).toHaveLength(endings.filter((status) => ['awaiting_delivery', 'delivered', 'acknowledged', 'clarification_requested'].includes(status)).length);
+    });
+    const { body: outcome } = await stack.as('bawaslu').get(`/v1/reports/${open.reportId}/outcome`);
+    expect(JSON.stringify(outcome)).toContain(open.takedownId);
+
+    const { body: { text } } = await stack.as('consumer').get('/v1/events?topic=sejam.takedown.v1');
+    const told = String(text).trim().split('\n').map((line) => JSON.parse(line) as { id: string; subject: string; sequence: string });
+    const ids = [...takedowns.values()].flat().map(({ id }) => id);
+    expect(ids.filter((id) => !told.some((one) => one.id === id))).toEqual([]);
+    const csv = await stack.as('auditor').get('/v1/exports/takedowns.csv');
+    expect(String(csv.body.text).trim().split('\n').length).toBeGreaterThan(takedowns.size);
+  }, 60_000);
 });
