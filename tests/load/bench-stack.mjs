@@ -1,6 +1,6 @@
 // What the load tests stand on: real services as processes on an embedded store and PostgreSQL, in a folder that is removed afterwards.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,10 +13,11 @@ export function print(figure) {
   process.stdout.write(`${JSON.stringify(rounded)}\n`);
 }
 
-/** Runs `work` for so many seconds, so many at a time. */
+/** Runs `work` for so many seconds, so many at a time; `cpuMs` is what one took of the processors, in all processes together. */
 export async function timed(seconds, concurrency, work) {
   const end = performance.now() + seconds * 1_000;
   const startedAt = performance.now();
+  const cpuAtStart = cpuMs();
   let done = 0;
   const worker = async () => {
     while (performance.now() < end) {
@@ -25,7 +26,7 @@ export async function timed(seconds, concurrency, work) {
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  return { perSecond: (done * 1_000) / (performance.now() - startedAt), done };
+  return { perSecond: (done * 1_000) / (performance.now() - startedAt), cpuMs: (cpuMs() - cpuAtStart) / done };
 }
 
 /** Begins `work` so many times a second, however long each takes, for so many seconds or as long as `more` says; resolves when all are done. */
@@ -43,6 +44,24 @@ export async function atRate(perSecond, seconds, work, more = () => true) {
   }
   await Promise.all(underway);
   if (failed !== undefined) throw failed;
+}
+
+/**
+ * Processor time in milliseconds that this process and all that descend from it have used: what a piece of work costs, also on a machine that
+ * does other things meanwhile. NaN where the system does not tell.
+ */
+export function cpuMs() {
+  if (!existsSync('/proc/self/stat')) return Number.NaN;
+  const processes = new Map(readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+      return [[Number(pid), { parent: Number(fields[1]), ms: (Number(fields[11]) + Number(fields[12])) * 10 }]];
+    } catch {
+      return []; // it has just ended
+    }
+  }));
+  const isOurs = (pid) => pid === process.pid || (processes.has(pid) && isOurs(processes.get(pid).parent));
+  return [...processes].reduce((sum, [pid, { ms }]) => sum + (isOurs(pid) ? ms : 0), 0);
 }
 
 export function percentiles(milliseconds) {

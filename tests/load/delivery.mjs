@@ -9,10 +9,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { verify } from '@sejam/webhooks';
 import { Pool } from 'undici';
 import { startKafka } from '../../tools/kafka/broker.mjs';
-import { atRate, benchStack, percentiles, print, report } from './bench-stack.mjs';
+import { atRate, benchStack, cpuMs, percentiles, print, report } from './bench-stack.mjs';
 
 const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
-const perSecond = 100;
+const perSecond = Number(process.env.SEJAM_BENCH_RATE ?? 100);
 const warmUpSeconds = 4;
 
 await measure('log');
@@ -58,12 +58,14 @@ async function measure(bus, brokers) {
     };
     await atRate(perSecond, warmUpSeconds, approve);
     const warm = new Set(sentAt.keys());
+    const cpuAtStart = cpuMs();
     await atRate(perSecond, seconds, approve, () => sentAt.size < reports.length);
     for (const end = performance.now() + 30_000; platform.receivedAt.size < sentAt.size && performance.now() < end; ) await delay(50);
 
+    const cpu = cpuMs() - cpuAtStart;
     const counted = [...sentAt].filter(([takedownId]) => !warm.has(takedownId));
     const latencies = counted.flatMap(([takedownId, at]) => (platform.receivedAt.has(takedownId) ? [platform.receivedAt.get(takedownId) - at] : []));
-    print({ bench: 'delivery', figure: `approval to order received at ${perSecond}/s`, bus, missing: counted.length - latencies.length, badSignatures: platform.badSignatures, ...percentiles(latencies) });
+    print({ bench: 'delivery', figure: `approval to order received at ${perSecond}/s`, bus, missing: counted.length - latencies.length, badSignatures: platform.badSignatures, ...percentiles(latencies), cpuMsEach: cpu / counted.length });
   } finally {
     await Promise.all([intake.close(), routing.close()]);
     await stack.stop();

@@ -10,7 +10,7 @@ const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
 const stack = await benchStack({ services: ['intake'] });
 try {
   const raw = await rawAppends();
-  print({ bench: 'intake', figure: 'raw single-event appends, 64 concurrent', perSecond: raw });
+  print({ bench: 'intake', figure: 'raw single-event appends, 64 concurrent', perSecond: raw.perSecond, cpuMsEach: raw.cpuMs });
   const pool = new Pool(stack.urls.intake, { connections: 64, pipelining: 1 });
   const headers = { authorization: `Bearer ${stack.keys.bawaslu}`, 'content-type': 'application/json' };
   const post = async (path, body) => {
@@ -21,7 +21,7 @@ try {
   };
   await timed(2, 64, () => post('/v1/reports', report()));
   const single = await timed(seconds, 64, () => post('/v1/reports', report()));
-  print({ bench: 'intake', figure: 'one report a request, 64 concurrent', perSecond: single.perSecond, ratioToRaw: single.perSecond / raw });
+  print({ bench: 'intake', figure: 'one report a request, 64 concurrent', perSecond: single.perSecond, ratioToRaw: single.perSecond / raw.perSecond, cpuMsEach: single.cpuMs, ratioOfCpu: raw.cpuMs / single.cpuMs });
 
   const latencies = [];
   await atRate(single.perSecond / 2, seconds, async () => {
@@ -34,7 +34,7 @@ try {
   const batchOf = 500;
   const batches = await timed(seconds, 4, () => post('/v1/reports/batch', { reports: Array.from({ length: batchOf }, report) }));
   const perSecond = batches.perSecond * batchOf;
-  print({ bench: 'intake', figure: `batches of ${batchOf}, 4 concurrent`, perSecond, ratioToRaw: perSecond / raw });
+  print({ bench: 'intake', figure: `batches of ${batchOf}, 4 concurrent`, perSecond, ratioToRaw: perSecond / raw.perSecond, cpuMsEach: batches.cpuMs / batchOf, ratioOfCpu: (raw.cpuMs * batchOf) / batches.cpuMs });
   await pool.close();
 } finally {
   await stack.stop();
@@ -45,7 +45,7 @@ async function rawAppends() {
   const metadata = { at: new Date().toISOString(), by: { organisation: 'sejam', holder: 'system:bench' }, causationId: 'bench', correlationId: 'bench' };
   const append = () => store.append(`bench-${randomUUID()}`, [{ id: v7(), type: 'BenchAppended', data: report(), metadata }], 'no-stream');
   await timed(2, 64, append);
-  const { perSecond } = await timed(seconds, 64, append);
+  const appended = await timed(seconds, 64, append);
   await store.close();
-  return perSecond;
+  return appended;
 }
