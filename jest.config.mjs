@@ -18,6 +18,8 @@ const servers = {
 
 /** Three kinds of test, told apart by suffix and folder; only the last two start servers. */
 export default {
+  // Generous: it ends a test that hangs, and is no measure of anything on a machine that is shared.
+  testTimeout: 60_000,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,services,deploy}/*/src/**/*.unit.spec.ts', '<rootDir>/tests/architecture/**/*.spec.ts'] },
     { ...common, ...servers, displayName: 'int', testMatch: ['<rootDir>/{libs,services,deploy}/*/src/**/*.int.spec.ts'] },

@@ -46,6 +46,17 @@ const execute = promisify(execFile);
  * of one sentence when that cannot be: unknown machine, port taken, folder of another major version, no permission.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  for (const deadline = Date.now() + 30_000; ; await delay(100)) {
+    try {
+      return await startServer(options);
+    } catch (error) {
+      // The processes of a server that was killed outlive it for a moment, and its memory with them.
+      if (!(error as Error).message.includes('pre-existing shared memory block') || Date.now() > deadline) throw error;
+    }
+  }
+}
+
+async function startServer(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const binaries = await reachableBinaries();
   const asked = resolve(options.dataFolder);
   makeFolder(dirname(asked));
