@@ -35,7 +35,7 @@ describe('processes that are killed at random moments under load', () => {
       const victim = next[Math.floor(random() * next.length)] as string;
       await stack.process(victim).kill();
       killed[victim] = (killed[victim] ?? 0) + 1;
-      starts.push(delay(random() * 400).then(() => stack.process(victim).start()));
+      starts.push(delay(random() * 400).then(() => stack.process(victim).startAgain()));
     }
     await Promise.all(starts);
     await load.stop();

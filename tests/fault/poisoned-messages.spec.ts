@@ -67,7 +67,7 @@ describe('a poisoned message on a topic', () => {
       return found.length > 0 ? found : false;
     });
     await stack.process('sla').kill();
-    await stack.process('sla').start();
+    await stack.process('sla').startAgain();
     await stack.ready();
     await publish(harmless(stream, 2));
     await deliveredCase(stack, { platform: 'meta' });

@@ -26,7 +26,7 @@ describe('a server that is away for a while', () => {
     unstorable(await stack.answer('tiktok', ...answers.acknowledged(before.orderId)));
     expect((await stack.as('kpu').get('/health/ready')).status).toBe(503);
     expect((await stack.as('kpu').get('/health/live')).status).toBe(200);
-    await stack.process('event-store').start();
+    await stack.process('event-store').startAgain();
     await stack.ready();
     expect(await stack.answer('tiktok', ...answers.actioned(before.orderId))).toMatchObject({ status: 202 });
     await statusIs(stack, before, 'actioned');
@@ -55,7 +55,7 @@ describe('a server that is away for a while', () => {
     unstorable(await stack.as('bawaslu').get('/v1/takedowns'));
     const acknowledged = await stack.answer('telegram', ...answers.acknowledged(before.orderId));
     expect([202, 503]).toContain(acknowledged.status);
-    await stack.process('postgres').start();
+    await stack.process('postgres').startAgain();
     await stack.ready();
     expect((await stack.as('bawasluReviewer').insist('POST', `/v1/reports/${submitted.body.id}/decline`, { reason: 'Satire' })).status).toBe(200);
     await eventually(async () => expect((await stack.as('bawaslu').get(`/v1/reports?reference=${submitted.body.reference}`)).body).toMatchObject({ items: [{ status: 'declined' }] }));
@@ -77,7 +77,7 @@ describe('a server that is away for a while', () => {
     const pool = stack.pool('public');
     for (const schema of services) await pool.query(`DROP SCHEMA ${schema} CASCADE`);
     stack.desk.take = () => 204;
-    await Promise.all(services.map((name) => stack.process(name).start()));
+    await Promise.all(services.map((name) => stack.process(name).startAgain()));
     await stack.ready();
 
     expect(await delivered(stack, waiting, 40_000)).toMatchObject({ data: { round: 1 } });

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface StackProcessOptions {
   readonly name: string;
@@ -20,7 +21,6 @@ export class StackProcess {
   #exited: Promise<void> = Promise.resolve();
   /** Ends that no test asked for, each with how. */
   readonly unexpectedEnds: string[] = [];
-  #wanted = false;
   #listening = false;
 
   constructor(private readonly options: StackProcessOptions) {
@@ -44,7 +44,6 @@ export class StackProcess {
       env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     });
     this.#child = child;
-    this.#wanted = true;
     let lastWords = '';
     for (const stream of [child.stdout, child.stderr] as Readable[]) {
       stream.on('data', (chunk: Buffer) => {
@@ -54,7 +53,7 @@ export class StackProcess {
     }
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
-        if (this.#child === child && this.#wanted) this.unexpectedEnds.push(`${name} ended by itself (${signal ?? `exit code ${code ?? 'unknown'}`}): ${lastWords}`);
+        if (this.#child === child && this.#listening) this.unexpectedEnds.push(`${name} ended by itself (${signal ?? `exit code ${code ?? 'unknown'}`}): ${lastWords}`);
         resolve();
       });
     });
@@ -74,9 +73,19 @@ export class StackProcess {
     });
   }
 
+  /** As under a supervisor: tries again until it listens. A server of its own folder may need a moment to be gone. */
+  async startAgain(withinMs = 60_000): Promise<void> {
+    for (const deadline = Date.now() + withinMs; ; await delay(300)) {
+      try {
+        return void (await this.start());
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+      }
+    }
+  }
+
   /** SIGKILL unless another is given: it has no time to put anything in order. Resolves when it is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    this.#wanted = false;
     this.#listening = false;
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
