@@ -63,6 +63,8 @@ export async function runService(name: string, compose: (context: ServiceContext
     });
   }
   if (process.connected) process.on('disconnect', () => void end(0, 'its supervisor is gone'));
+  // Undefined without a channel; false when the supervisor was gone before this line was reached.
+  if ((process.connected as boolean | undefined) === false) void end(0, 'its supervisor is gone');
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'A defect: a promise failed and nobody was waiting for it');
     void end(1, 'it cannot be trusted any longer');
