@@ -13,7 +13,7 @@ import { startKafka } from './kafka/broker.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'sejam-test-'));
 // Tests need a real server, not one that survives a power cut.
-const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
+const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '600' };
 const postgres = process.env.SEJAM_TEST_DATABASE_URL
   ? { url: process.env.SEJAM_TEST_DATABASE_URL, async stop() {} }
   : await startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), settings: fast });

@@ -77,7 +77,8 @@ const zero = { 'sejam.intake.v1': 0, 'sejam.takedown.v1': 0, 'sejam.sla.v1': 0 }
 
 let runs = 0;
 async function follow(told: readonly Told[], batchMax: number): Promise<{ pool: Pool; bus: Bus; consumer: Consumer }> {
-  const pool = await database.pool(`views${(runs += 1)}`, reportingMigrations);
+  // Few connections each: a property makes many pools, and the server is shared with the other specs of the run.
+  const pool = await database.pool(`views${(runs += 1)}`, reportingMigrations, { max: 4 });
   const bus = logBus({ store: memoryEventStore() });
   await publish(bus, told);
   const consumer = runConsumer({ bus, pool, consumer: 'reporting', handlers: viewHandlers, batchMax });
