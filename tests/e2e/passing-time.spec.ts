@@ -36,7 +36,7 @@ describe('passing time', () => {
 
     expect(await stack.answer('meta', ...answers.actioned(found.orderId))).toMatchObject({ status: 202, body: { effect: 'applied' } });
     await statusIs(stack, found, 'actioned');
-    expect(await clock(`orderId=${found.orderId}`, 'resolution')).toMatchObject({ status: 'missed' });
+    await eventually(async () => expect(await clock(`orderId=${found.orderId}`, 'resolution')).toMatchObject({ status: 'missed' }));
   }, 60_000);
 
   it('passes the deadline of a decision that nobody takes', async () => {
@@ -93,7 +93,7 @@ describe('passing time', () => {
     const answered = await stack.as('line').post(`/v1/platforms/line/orders/${found.orderId}/answers`, { answerId: 'line-1', type: 'order.refused', data: { reason: 'not_found', explanation: 'It is gone' } });
     expect(answered).toMatchObject({ status: 202, body: { effect: 'applied' } });
     await statusIs(stack, found, 'refused');
-    expect(await clock(`orderId=${found.orderId}`, 'dispatch')).toBeDefined();
+    await eventually(async () => expect(await clock(`orderId=${found.orderId}`, 'dispatch')).toMatchObject({ status: 'met' }));
   }, 40_000);
 
   it('leaves a record that holds: every verdict is what its events say', async () => {

@@ -73,14 +73,20 @@ async function carryOver(client: Client, from: string, to: string): Promise<void
   await client.query(`INSERT INTO ${to}.skipped_message SELECT * FROM ${from}.skipped_message ON CONFLICT DO NOTHING`);
 }
 
+/** What keeps coming while others publish, and follows in the new tables within a moment. */
+const momentsWorth = 100;
+const patienceMs = 1_000;
+
+/** To the very end; or, where others publish so steadily that there is no such moment, to within a moment's worth of messages of it. */
 async function readToEnd(consumer: Consumer, signal: AbortSignal | undefined): Promise<void> {
-  for (;;) {
+  for (const startedAt = performance.now(); ; ) {
     signal?.throwIfAborted();
     const behind = await consumer.lag().catch((error: unknown) => {
       if (!isTransient(error)) throw error;
       return { unknown: Number.NaN };
     });
-    if (Object.values(behind).every((count) => count === 0)) return;
+    const near = performance.now() - startedAt > patienceMs ? momentsWorth : 0;
+    if (Object.values(behind).every((count) => count <= near)) return;
     await delay(50);
   }
 }

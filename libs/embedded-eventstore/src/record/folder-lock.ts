@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, wr
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { FolderInUse } from './faults.js';
 
 interface Owner {
@@ -25,7 +26,7 @@ export class FolderLock {
   static async take(folder: string): Promise<FolderLock> {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, 'owner');
-    const socket = process.platform === 'linux' ? await bind(folder, path) : undefined;
+    const socket = process.platform === 'linux' ? await bindPatiently(folder, path) : undefined;
     try {
       takeFile(path);
     } catch (error) {
@@ -42,6 +43,19 @@ export class FolderLock {
       // The folder may be gone already.
     }
     this.socket?.close();
+  }
+}
+
+/** A process that was killed holds its socket until the kernel has taken it apart, which may be a moment after whoever waits for it knows. */
+const dyingMs = 3_000;
+
+async function bindPatiently(folder: string, path: string): Promise<Server> {
+  for (const deadline = Date.now() + dyingMs; ; await delay(50)) {
+    try {
+      return await bind(folder, path);
+    } catch (error) {
+      if (!(error instanceof FolderInUse) || Date.now() > deadline) throw error;
+    }
   }
 }
 
@@ -104,9 +118,11 @@ function isAlive(owner: Owner): boolean {
   return startOf(owner.pid) === owner.startedAt;
 }
 
+/** Empty for a process that is gone, or dead and only waits for its parent to ask. */
 function startOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? '';
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? '');
   } catch {
     return '';
   }
