@@ -3,6 +3,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from '@jest/globals';
+import { Kafka, logLevel } from 'kafkajs';
 import { domainClock, readRecord, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { createPool, type Pool } from '@sejam/postgres';
@@ -147,6 +149,7 @@ export class Stack {
 
   async #start(): Promise<void> {
     const { speed, brokers = [], instances = 1, ownPostgres = false, sandbox = false, services = everyService } = this.options;
+    if (brokers.length > 0) await removeTopics(brokers);
     mkdirSync(join(this.folder, 'logs'));
     await this.desk.open();
     const names = Array.from({ length: instances }, (_, index) => [...services, 'gateway'].map((name) => nameOf(name, index))).flat();
@@ -217,4 +220,18 @@ async function freePorts(names: readonly string[]): Promise<Record<string, numbe
   const ports = servers.map(([name, server]) => [name, (server.address() as AddressInfo).port] as const);
   await Promise.all(servers.map(([, server]) => new Promise((resolve) => server.close(resolve))));
   return Object.fromEntries(ports);
+}
+
+/** The run's broker is shared by its specs, one after the other; the services refuse the topics of another record, as they should. */
+async function removeTopics(brokers: readonly string[]): Promise<void> {
+  const admin = new Kafka({ clientId: 'sejam-tests', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const ours = async () => (await admin.listTopics()).filter((topic) => topic.startsWith('sejam.'));
+    const topics = await ours();
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+    await eventually(async () => expect(await ours()).toEqual([]), { withinMs: 30_000 });
+  } finally {
+    await admin.disconnect();
+  }
 }
