@@ -133,21 +133,20 @@ async function speedOf(url: string): Promise<number> {
 }
 
 interface Group {
+  readonly group: string;
   readonly [figure: string]: unknown;
 }
 
 async function complianceTable(api: SejamApi): Promise<string> {
-  const { status, body } = await api.get<{ items?: Group[]; groups?: Group[] }>('/v1/statistics/compliance?from=2024-11-26T00:00:00Z&to=2024-11-29T00:00:00Z&groupBy=platform', 'auditor');
+  const { status, body } = await api.get<{ groups: Group[] }>('/v1/statistics/compliance?from=2024-11-26T00:00:00Z&to=2024-11-29T00:00:00Z&groupBy=platform', 'auditor');
   if (status !== 200) throw new DemoFault(`The statistics answered ${status}: ${JSON.stringify(body)}`);
   const columns = ['issued', 'actioned', 'refused', 'objected', 'withdrawn', 'missed', 'deemed', 'withinTerms', 'within60MinOfDelivery', 'medianSeconds', 'p90Seconds'] as const;
   const heads = ['issued', 'actioned', 'refused', 'objected', 'withdrawn', 'missed', 'deemed', 'in terms', 'in 60 min', 'median s', 'p90 s'];
-  const rows = (body.items ?? body.groups ?? []).map((group) => [nameOf(group), ...columns.map((column) => shown(group[column]))]);
+  const rows = body.groups.map((group) => [group.group, ...columns.map((column) => shown(group[column]))]);
   const table = [['platform', ...heads], ...rows];
   const widths = table[0]?.map((_, index) => Math.max(...table.map((row) => (row[index] ?? '').length))) ?? [];
   return table.map((row) => `  ${row.map((cell, index) => (index === 0 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0))).join('  ')}`).join('\n');
 }
-
-const nameOf = (group: Group): string => [group['platform'], group['group'], group['key']].find((name) => typeof name === 'string') ?? 'all';
 
 function shown(value: unknown): string {
   if (typeof value === 'number') return String(Math.round(value));
