@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { logBus, toEnvelope, type BusMessage } from '@sejam/bus';
+import type { Pool } from '@sejam/postgres';
 import { eventually } from '@sejam/testkit';
-import { deliveredCase } from '../stack/cases.js';
+import { answers, deliveredCase, type ReportedCase } from '../stack/cases.js';
 import type { Json } from '../stack/caller.js';
 import { Stack } from '../stack/stack.js';
 
@@ -76,4 +77,53 @@ describe('a poisoned message on a topic', () => {
     for (const { id } of heads(await ofStream(stream))) expect((await stack.as('operator').post(`/v1/parked/${id}/skip`, { reason: 'Written by a test' })).status).toBe(200);
     await eventually(async () => expect(await ofStream(stream)).toEqual([]));
   }, 60_000);
+
+  describe('that the code did not understand', () => {
+    /** The code of reporting that fails on one takedown: what a handler with a fault, or one older than the message, does. */
+    const stumbles = async (takedownId: string): Promise<void> => {
+      await reporting().query(`CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'This takedown is beyond me'; END $$`);
+      await reporting().query(`CREATE TRIGGER stumbles BEFORE INSERT OR UPDATE ON takedown FOR EACH ROW WHEN (NEW.id = '${takedownId}') EXECUTE FUNCTION stumble()`);
+    };
+    const understands = () => reporting().query('DROP FUNCTION stumble() CASCADE');
+    const reporting = (): Pool => (pool ??= stack.pool('reporting'));
+    let pool: Pool | undefined;
+
+    /** A case that reporting has told half of when its code begins to stumble over it. */
+    const halfTold = async (platform: string) => {
+      const held = await deliveredCase(stack, { platform });
+      await eventually(async () => expect((await stack.as('bawaslu').get(`/v1/reports/${held.reportId}/outcome`)).body).toMatchObject({ contents: [{ status: 'delivered' }] }));
+      await stumbles(held.takedownId);
+      for (const [type, data] of [answers.acknowledged(held.orderId), answers.objected(held.orderId), answers.actioned(held.orderId)]) expect((await stack.answer(platform, type, data)).status).toBe(202);
+      await eventually(async () => expect((await ofStream(`takedown-${held.takedownId}`)).map(({ cause, sequence }) => [cause as string, sequence as number])).toEqual([['not-understood', 4], ['queued', 5], ['queued', 6]]));
+
+      const other = await deliveredCase(stack, { platform });
+      expect((await stack.answer(platform, ...answers.refused(other.orderId))).status).toBe(202);
+      await outcomeIs(other, 'refused');
+      await outcomeIs(held, 'delivered');
+      return held;
+    };
+    const outcomeIs = ({ reportId }: ReportedCase, status: string) => eventually(async () => expect((await stack.as('bawaslu').get(`/v1/reports/${reportId}/outcome`)).body).toMatchObject({ contents: [{ status }] }), { withinMs: 30_000 });
+
+    it('is made up for by an operator\'s replay, with all that waited behind it, in order', async () => {
+      const held = await halfTold('telegram');
+      const [head] = heads(await ofStream(`takedown-${held.takedownId}`));
+      expect(await stack.as('operator').post(`/v1/parked/${head.id}/replay`, {})).toMatchObject({ status: 200, body: { outcome: 'waits', parked: { cause: 'not-understood', attempts: 2 } } });
+      await understands();
+      expect(await stack.as('operator').post(`/v1/parked/${head.id}/replay`, {})).toMatchObject({ status: 200, body: { id: head.id, outcome: 'handled' } });
+      expect(await parked()).toEqual([]);
+      await outcomeIs(held, 'actioned');
+      expect(await stack.as('operator').post(`/v1/parked/${head.id}/replay`, {})).toMatchObject({ status: 404, body: { code: 'parked.not-found' } });
+    }, 90_000);
+
+    it('is made up for by itself when the service starts with code that does', async () => {
+      const held = await halfTold('snackvideo');
+      await stack.process('reporting').kill();
+      await understands();
+      expect((await stack.answer('snackvideo', ...answers.reinstated(held.orderId))).status).toBe(202);
+      await stack.process('reporting').startAgain();
+      await stack.ready();
+      await outcomeIs(held, 'reinstated');
+      expect(await parked()).toEqual([]);
+    }, 90_000);
+  });
 });

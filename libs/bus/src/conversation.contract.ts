@@ -128,6 +128,31 @@ export function conversationContract(kind: Bus['kind'], open: (record: TestEvent
       await eventually(async () => expect(await rows()).toEqual(expected({ a: 5, b: 6, c: 5 })));
     }, 40_000);
 
+    it('is made up for in order, by itself, when a listener starts that knows what an older one did not', async () => {
+      const knowing = (types: readonly string[]): ViewHandler => ({
+        kind: 'view',
+        async handle(client, messages) {
+          for (const { type } of messages) if (!types.includes(type)) throw new Error(`${type} is news to me`);
+          await view.handle(client, messages);
+        },
+      });
+      const older = await listen({ handlers: { [topic]: knowing(['sejam.things.v1.Happened']) } });
+      for (const stream of ['a', 'b']) await happen(stream, 0, 2);
+      await record.store.append(`${prefix}b`, [{ ...happened(2), type: 'HappenedOtherwise' }], 1);
+      for (const stream of ['a', 'b']) await happen(stream, stream === 'a' ? 2 : 3, 2);
+      await eventually(async () => expect((await listParked(pool)).map(({ stream, sequence, cause }) => `${stream} ${sequence} ${cause}`)).toEqual([`${prefix}b 2 not-understood`, `${prefix}b 3 queued`, `${prefix}b 4 queued`]), { withinMs: 30_000 });
+      await eventually(async () => expect(await rows()).toEqual(expected({ a: 4, b: 2 })));
+      await older.replay((await listParked(pool))[0]!.id);
+      expect(await listParked(pool)).toMatchObject([{ sequence: 2, cause: 'not-understood', attempts: 2 }, { sequence: 3 }, { sequence: 4 }]);
+      await older.stop();
+
+      await happen('b', 5);
+      await listen({ handlers: { [topic]: knowing(['sejam.things.v1.Happened', 'sejam.things.v1.HappenedOtherwise']) } });
+      await eventually(async () => expect(await rows()).toEqual(expected({ a: 4, b: 6 })), { withinMs: 30_000 });
+      expect(await listParked(pool)).toEqual([]);
+      expect(await countHeldStreams(pool)).toBe(0);
+    }, 60_000);
+
     it('is read from the first offset again by a listener that lost its tables', async () => {
       const consumer = await listen();
       await happen('a', 0, 10);
