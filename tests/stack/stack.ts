@@ -50,6 +50,8 @@ export class Stack {
   store!: EventStore;
   eventStoreUrl = '';
   databaseUrl = '';
+  /** Where the sandbox listens to whoever directs it; empty without one. */
+  sandboxUrl = '';
   #database: TestDatabase | undefined;
   readonly #pools: Pool[] = [];
 
@@ -195,7 +197,10 @@ export class Stack {
       starts.push(this.#add(gateway, 'services/gateway/dist/main.js', { ...shared, SEJAM_SANDBOX_URL: '', ...addresses, ...own(gateway), SEJAM_PORT: String(ports[gateway]) }).start());
       this.urls.push(at(gateway));
     }
-    if (sandbox) starts.push(this.#add('sandbox', 'services/sandbox/dist/main.js', { ...shared, ...own('sandbox'), SEJAM_SANDBOX_DATA: join(this.folder, 'sandbox') }).start());
+    if (sandbox) {
+      this.sandboxUrl = at('sandbox');
+      starts.push(this.#add('sandbox', 'services/sandbox/dist/main.js', { ...shared, ...own('sandbox'), SEJAM_SANDBOX_DATA: join(this.folder, 'sandbox') }).start());
+    }
     await Promise.all(starts);
     await this.ready();
   }
