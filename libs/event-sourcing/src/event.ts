@@ -10,6 +10,8 @@ export interface Actor {
 export interface FurtherMetadata {
   /** The exact body sent to a platform because of this event; never published on the bus. */
   readonly message?: { readonly type: string; readonly body: string };
+  /** Of an inbound answer by webhook: whether its signature is by a secret that we know too, or by a key that the platform alone has. */
+  readonly proof?: 'shared' | 'asymmetric';
   /** What proves an inbound answer: the exact body and the signature over it; never published on the bus. */
   readonly signed?: {
     readonly webhookId: string;

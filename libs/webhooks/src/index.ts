@@ -1,4 +1,5 @@
-export { generateSecret, generateSigningKeyPair, parseSecret, secretFingerprint, type WebhookKey } from './secret.js';
+export { publicKeyFault } from './public-key.js';
+export { generateSecret, generateSigningKeyPair, parseSecret, publicKeyOf, secretFingerprint, type WebhookKey } from './secret.js';
 export { sign, TOLERANCE_SECONDS, verify, type SignedHeaders, type Verdict, type VerifyFault } from './signature.js';
 export { ATTEMPTS_MIN, deliverySchedule, nextAttempt, parseRetryAfter, RETRY_AFTER_MAX_MS } from './delivery-schedule.js';
 export {

@@ -52,6 +52,13 @@ export function generateSigningKeyPair(): { privateKey: string; publicKey: strin
   return { privateKey: `whsk_${Buffer.concat([seed, publicKey]).toString('base64')}`, publicKey: `whpk_${publicKey.toString('base64')}` };
 }
 
+/** `whpk_…` of either half of a pair, the same key always in the same characters. Throws `webhook.secret-malformed`. */
+export function publicKeyOf(half: string): string {
+  const parsed = parseSecret(half);
+  if (parsed.scheme === 'v1') throw malformed('a symmetric secret (whsec_) has no public half');
+  return `whpk_${rawPublicKey(parsed.key).toString('base64')}`;
+}
+
 /**
  * What the record may hold of a secret: the first 16 hex characters of the SHA-256 of its key bytes. The two halves of an ed25519 pair
  * have one fingerprint. Secrets are random and long, so the fingerprint gives nothing away.

@@ -1,6 +1,6 @@
 import { createHmac, sign as signBytes, timingSafeEqual, verify as verifyBytes } from 'node:crypto';
 import { DomainError } from '@sejam/event-sourcing';
-import { parseSecret } from './secret.js';
+import { parseSecret, type WebhookKey } from './secret.js';
 
 /** Standard Webhooks 1.0: a message older or newer than this is refused as a replay or a wrong clock. */
 export const TOLERANCE_SECONDS = 300;
@@ -18,10 +18,11 @@ export interface SignedHeaders {
 
 /**
  * The three headers of Standard Webhooks 1.0 over exactly these bytes. `at` is wall time, the time of the attempt, not of the message.
- * Several secrets give several signatures, so that a receiver in the middle of a rotation finds the one it knows.
+ * Several secrets give several signatures, so that a receiver in the middle of a rotation finds the one it knows. A key that signs often is
+ * best given as `parseSecret` made it: reading an ed25519 key costs more than signing with it.
  * Throws `webhook.secret-malformed`, and `webhook.id-malformed` for an id that the specification forbids.
  */
-export function sign({ webhookId, at, body, secrets }: { webhookId: string; at: Date; body: Uint8Array | string; secrets: readonly string[] }): SignedHeaders {
+export function sign({ webhookId, at, body, secrets }: { webhookId: string; at: Date; body: Uint8Array | string; secrets: readonly (string | WebhookKey)[] }): SignedHeaders {
   // A dot in the id would make `id.timestamp.body` readable in two ways.
   if (!/^[\x21-\x2d\x2f-\x7e]{1,256}$/.test(webhookId)) {
     throw new DomainError('webhook.id-malformed', 'invalid', 'A webhook id is 1 to 256 visible ASCII characters without a dot');
@@ -30,7 +31,7 @@ export function sign({ webhookId, at, body, secrets }: { webhookId: string; at: 
   const timestamp = String(Math.floor(at.getTime() / 1000));
   const content = signedContent(webhookId, timestamp, body);
   const signatures = secrets.map((secret) => {
-    const key = parseSecret(secret);
+    const key = typeof secret === 'string' ? parseSecret(secret) : secret;
     if (key.scheme === 'v1') return `v1,${createHmac('sha256', key.key).update(content).digest('base64')}`;
     if (key.half === 'public') throw new DomainError('webhook.secret-malformed', 'invalid', 'A public key (whpk_) verifies and cannot sign');
     return `v1a,${signBytes(null, content, key.key).toString('base64')}`;
@@ -50,6 +51,8 @@ export type Verdict =
       readonly signature: string;
       /** Whose secret it was. */
       readonly keyId: string;
+      /** `shared`: by a secret that both sides know, which proves nothing to a third. `asymmetric`: by a key that the sender alone has. */
+      readonly proof: 'shared' | 'asymmetric';
     }
   | { readonly valid: false; readonly reason: VerifyFault; readonly detail: string };
 
@@ -57,6 +60,10 @@ export type Verdict =
  * Judges a received message. `body` are the bytes as received: parsed and printed again they would be other bytes. `now` is wall time.
  * Whatever the headers hold, the answer is a verdict and never an exception; only a malformed secret of our own throws
  * (`webhook.secret-malformed`). Comparisons take the same time wherever they differ.
+ *
+ * Where a public key is among the secrets and the header offers `v1a`, the message stands or falls by that: a `v1` that holds beside it does not
+ * save it, or whoever knows the shared secret could pass off a broken proof as an honest message. A header without `v1a` is judged by `v1`
+ * alone; whoever wants none of those gives public keys only.
  */
 export function verify({ headers, body, secrets, now, toleranceSeconds = TOLERANCE_SECONDS }: {
   headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -84,16 +91,19 @@ export function verify({ headers, body, secrets, now, toleranceSeconds = TOLERAN
   if (ageSeconds < -toleranceSeconds) return refuse('too-new', `webhook-timestamp is ${Math.round(-ageSeconds)} s in the future, ${toleranceSeconds} s are tolerated`);
 
   const content = signedContent(webhookId, timestamp, body);
+  const isPublic = ({ key }: (typeof keys)[number]): boolean => key.scheme === 'v1a';
+  const scheme = keys.some(isPublic) && (keys.every(isPublic) || offered.some((signature) => signature.startsWith('v1a,'))) ? 'v1a' : 'v1';
   for (const { keyId, key } of keys) {
+    if (key.scheme !== scheme) continue;
     const expected = key.scheme === 'v1' ? createHmac('sha256', key.key).update(content).digest() : undefined;
     for (const signature of offered) {
       const bytes = signatureBytes(signature, key.scheme);
       if (!bytes) continue;
       const matches = expected ? bytes.length === expected.length && timingSafeEqual(bytes, expected) : key.scheme === 'v1a' && verifyBytes(null, content, key.key, bytes);
-      if (matches) return { valid: true, webhookId, timestamp, signature, keyId };
+      if (matches) return { valid: true, webhookId, timestamp, signature, keyId, proof: scheme === 'v1a' ? 'asymmetric' : 'shared' };
     }
   }
-  return refuse('no-matching-signature', 'no signature of the header was made with a secret in force over these exact bytes');
+  return refuse('no-matching-signature', `no ${scheme} signature of the header was made with a ${scheme === 'v1a' ? 'key' : 'secret'} in force over these exact bytes`);
 }
 
 function signedContent(webhookId: string, timestamp: string, body: Uint8Array | string): Buffer {

@@ -29,6 +29,7 @@ describe('a signed webhook', () => {
       timestamp: '1732683600',
       signature: headers['webhook-signature'].split(' ')[1],
       keyId: 'old',
+      proof: 'shared',
     });
   });
 
@@ -137,6 +138,23 @@ describe('an ed25519 signature', () => {
     expect(judge(headers, { secrets: [{ keyId: 'ed', secret: pair.publicKey }] })).toMatchObject({ valid: true, keyId: 'ed' });
     expect(judge(headers, { secrets: [{ keyId: 'ed', secret: generateSigningKeyPair().publicKey }] }).valid).toBe(false);
     expect(new Webhook(secret).sign('msg_1', now, body)).toBe(headers['webhook-signature'].split(' ')[0]);
+  });
+
+  it('decides where it is offered and can be judged: a valid HMAC beside a wrong one saves nothing', () => {
+    const [pair, stranger] = [generateSigningKeyPair(), generateSigningKeyPair()];
+    const secrets = [{ keyId: 'shared', secret }, { keyId: 'ed', secret: pair.publicKey }];
+    expect(judge(signed({ secrets: [secret, pair.privateKey] }), { secrets })).toMatchObject({ valid: true, keyId: 'ed', proof: 'asymmetric', signature: expect.stringMatching(/^v1a,/) });
+    expect(judge(signed({ secrets: [secret, stranger.privateKey, pair.privateKey] }), { secrets })).toMatchObject({ valid: true, keyId: 'ed' });
+    expect(judge(signed({ secrets: [secret, stranger.privateKey] }), { secrets })).toMatchObject({ valid: false, detail: expect.stringContaining('no v1a signature') });
+    expect(judge(signed({ secrets: [secret] }), { secrets })).toMatchObject({ valid: true, keyId: 'shared', proof: 'shared' });
+    // Without a key to judge it by, v1a is what it always was: something beside.
+    expect(judge(signed({ secrets: [secret, stranger.privateKey] }))).toMatchObject({ valid: true, proof: 'shared' });
+    expect(judge(signed({ secrets: [secret] }), { secrets: secrets.slice(1) })).toMatchObject({ valid: false, detail: expect.stringContaining('no v1a signature') });
+  });
+
+  it('is the same from a key that was read before', () => {
+    const { privateKey } = generateSigningKeyPair();
+    expect(signed({ secrets: [parseSecret(privateKey)] })).toEqual(signed({ secrets: [privateKey] }));
   });
 
   it('cannot be made with the public key', () => {

@@ -17,6 +17,7 @@ import { RoutingModule } from './routing.module.js';
 import type { RoutingPorts } from './routing-ports.js';
 import { FollowShortLinks, isFullAddress, shortLinkHosts } from './short-link/follow-short-links.js';
 import { applyHolds, shortLinkMigrations } from './short-link/hold-view.js';
+import { SigningKeys } from './signing-key/signing-keys.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
 import { countOrders } from './takedown/count-orders.js';
 import { driveMerges } from './takedown/drive-merges.js';
@@ -43,7 +44,14 @@ await runService('routing', async (context) => {
     return true;
   });
 
-  const platforms = new PlatformDirectory(secrets);
+  const signingKeys = new SigningKeys({ client: pool, masterKey, store, transact });
+  await patiently('the key that signs webhooks', context, async () => {
+    await signingKeys.ensure();
+    return true;
+  });
+  await signingKeys.follow();
+  onClose(() => signingKeys.stop());
+  const platforms = new PlatformDirectory(secrets, signingKeys);
   await platforms.follow(store);
   onClose(() => platforms.stop());
   const directory = new IdentityDirectory();
@@ -110,7 +118,7 @@ await runService('routing', async (context) => {
   onClose(async () => approvals.stop());
 
   const ports: RoutingPorts = {
-    store, transact, clock, pool, platforms, policies, takedowns, takedownView, metrics, log,
+    store, transact, clock, pool, platforms, policies, takedowns, takedownView, signingKeys, metrics, log,
     requests: new KnownRequests(pool),
     delivery: { courier, view: deliveryView, secrets, allow: config.webhookAllow },
     parked: { service: 'routing', pool, consumers: () => ({ routing: consumer, 'routing-policies': policyConsumer, 'routing-approvals': approvalConsumer, [`${pool.schema}-identity`]: identities.consumer }) },

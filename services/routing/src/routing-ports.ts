@@ -5,6 +5,7 @@ import type { AllowList } from '@sejam/webhooks';
 import type { RefusedWebhooks } from './answer/refused-webhooks.js';
 import type { Courier } from './delivery/courier.js';
 import type { WebhookSecrets } from './platform/webhook-secrets.js';
+import type { SigningKeys } from './signing-key/signing-keys.js';
 import type { Takedowns } from './takedown/act-on-takedown.js';
 import type { KnownRequests } from './takedown/known-requests.js';
 import type { Policy } from '@sejam/deadlines';
@@ -13,7 +14,7 @@ import type { Policy } from '@sejam/deadlines';
 export interface Platforms {
   /** Undefined: there is no such platform. Throws `routing.catching-up` while `platform-*` is not folded to its end. */
   endpointOf(platform: string): { readonly hasEndpoint: boolean; readonly test: boolean } | undefined;
-  /** Secrets with which this platform may sign now, the newest first; empty for an unknown one. */
+  /** With which this platform may sign now: its own keys (`whpk_`) and, unless it requires those, its secrets; empty for an unknown one. */
   answerSecrets(platform: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]>;
 }
 
@@ -47,6 +48,8 @@ export interface RoutingPorts {
   /** Rows of takedowns, for whoever must see what was just appended. */
   readonly takedownView: Projection;
   readonly delivery: DeliveryPorts;
+  /** Our own ed25519 keys. */
+  readonly signingKeys: SigningKeys;
   readonly parked: ParkedOptions;
   readonly metrics: Metrics;
   readonly log: Logger;

@@ -23,6 +23,7 @@ import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
 import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
 import { RoutingModule } from './routing.module.js';
 import type { Platforms } from './routing-ports.js';
+import { SigningKeys } from './signing-key/signing-keys.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
 import { driveMerges } from './takedown/drive-merges.js';
 import { followClocks } from './takedown/follow-clocks.js';
@@ -80,15 +81,17 @@ beforeAll(async () => {
   view = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns });
   const log = createLogger({ name: 'routing', level: 'silent' });
   const metrics = new Metrics('routing');
-  const webhookSecrets = new WebhookSecrets(pool, createMasterKeyFile(pathOf(folder, 'endpoints.key')));
+  const masterKey = createMasterKeyFile(pathOf(folder, 'endpoints.key'));
+  const webhookSecrets = new WebhookSecrets(pool, masterKey);
+  const signingKeys = new SigningKeys({ client: pool, masterKey, store, transact });
   const allow = parseAllowList('127.0.0.0/8');
-  platformsFollowed = new PlatformDirectory(webhookSecrets);
+  platformsFollowed = new PlatformDirectory(webhookSecrets, signingKeys);
   await platformsFollowed.follow(store);
   courier = new Courier({ pool, store, clock, transact, takedowns, directory: platformsFollowed, allow, metrics, log });
   deliveryView = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries });
   service = await startService({
     name: 'routing',
-    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), delivery: { courier, view: deliveryView, secrets: webhookSecrets, allow }, parked: { service: 'routing', pool, consumers: () => ({}) }, metrics, log }),
+    module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, signingKeys, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), delivery: { courier, view: deliveryView, secrets: webhookSecrets, allow }, parked: { service: 'routing', pool, consumers: () => ({}) }, metrics, log }),
     config: readConfig(hostSettings({ port: 0 }), { RATE_LIMIT_PER_KEY: '1000' }),
     access: routingAccess,
     directory,
@@ -463,7 +466,7 @@ describe('the platforms of the first start', () => {
     expect(await isSeeded(store)).toBe(false);
     for (let time = 0; time < 2; time += 1) await seedPlatforms({ transact, secrets: webhookSecrets, credentials, sandboxUrl: 'http://127.0.0.1:8090' });
     expect(await isSeeded(store)).toBe(true);
-    const directory = new PlatformDirectory(new WebhookSecrets(kept, masterKey));
+    const directory = new PlatformDirectory(new WebhookSecrets(kept, masterKey), { inForce: async () => [] });
     expect(() => directory.endpointOf('tiktok')).toThrow(expect.objectContaining({ code: 'routing.catching-up' }));
     await directory.follow(store);
     expect(directory.endpointOf('tiktok')).toEqual({ hasEndpoint: true, test: false });

@@ -5,8 +5,11 @@ import { ReceiveAnswers } from './answer/receive-answers.js';
 import { GetRefusedWebhooks } from './answer/refused-webhooks.js';
 import { GetDeliveries } from './delivery/get-deliveries.js';
 import { GetMessages } from './delivery/get-messages.js';
+import { ManageAnswerKey } from './platform/manage-answer-key.js';
 import { ManageEndpoint } from './platform/manage-endpoint.js';
 import { PORTS, type RoutingPorts } from './routing-ports.js';
+import { RotateSigningKey } from './signing-key/rotate-signing-key.js';
+import { ShowSigningKeys } from './signing-key/show-signing-keys.js';
 import { CommandTakedown } from './takedown/command-takedown.js';
 import { GetTakedowns } from './takedown/get-takedowns.js';
 
@@ -16,7 +19,7 @@ export class RoutingModule {
     const parked = parkedMessages(ports.parked);
     return {
       module: RoutingModule,
-      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks, ManageEndpoint, GetMessages, GetDeliveries, ...parked.controllers],
+      controllers: [GetTakedowns, CommandTakedown, GetOrders, ReceiveAnswers, GetRefusedWebhooks, ManageEndpoint, ManageAnswerKey, ShowSigningKeys, RotateSigningKey, GetMessages, GetDeliveries, ...parked.controllers],
       providers: [{ provide: PORTS, useValue: ports }, ...parked.providers],
     };
   }

@@ -8,11 +8,12 @@ export type ServiceName = (typeof services)[number];
 const table: readonly (readonly [pattern: RegExp, service: ServiceName])[] = [
   [/^\/v1\/reports\/[^/]+\/outcome$/, 'reporting'],
   [/^\/v1\/(reports|organisations)(\/|$)/, 'intake'],
-  [/^\/v1\/(takedowns|platforms|deliveries|refused-webhooks)(\/|$)/, 'routing'],
+  [/^\/v1\/(takedowns|platforms|deliveries|refused-webhooks|webhook-keys)(\/|$)/, 'routing'],
   [/^\/v1\/(clocks|sla-policies)(\/|$)/, 'sla'],
   [/^\/v1\/(board|statistics|exports|transparency|events)(\/|$)/, 'reporting'],
   [/^\/board$/, 'reporting'],
   [/^\/v1\/audit(\/|$)/, 'audit'],
+  [/^\/\.well-known\/sejam-webhook-keys\.json$/, 'routing'],
   [/^\/\.well-known\/./, 'audit'],
   ...services.map((service) => [new RegExp(`^/v1/parked/${service}(:|%3[aA])[^/]+/(replay|skip)$`), service] as const),
 ];

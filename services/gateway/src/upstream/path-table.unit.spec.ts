@@ -26,6 +26,8 @@ describe('the path table', () => {
     ['/v1/transparency/2024-11', 'reporting'],
     ['/v1/events', 'reporting'],
     [`/v1/audit/takedowns/${uuid}`, 'audit'],
+    ['/v1/webhook-keys/rotation', 'routing'],
+    ['/.well-known/sejam-webhook-keys.json', 'routing'],
     ['/.well-known/security.txt', 'audit'],
     ['/v1/parked/sla:17/replay', 'sla'],
     ['/v1/parked/routing%3A17/skip', 'routing'],

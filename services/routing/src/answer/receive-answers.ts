@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { ApiBody } from '@nestjs/swagger';
 import { IsIn, IsObject, IsString, Matches } from 'class-validator';
-import { DomainError } from '@sejam/event-sourcing';
+import { DomainError, type FurtherMetadata } from '@sejam/event-sourcing';
 import {
   currentContext, fingerprint, MayBeAbsent, parseJsonBody, problemOf, RequestCause, RequestRefused, type RequestWithRawBody,
 } from '@sejam/service-host';
@@ -35,7 +35,8 @@ interface Inbound {
   readonly cause: RequestCause;
   /** The parsed body, of which type and data must be the same when the id comes again. */
   readonly body: { readonly type?: unknown; readonly data?: unknown };
-  readonly signed?: { readonly webhookId: string; readonly timestamp: string; readonly signature: string; readonly keyId: string; readonly body: string };
+  /** What stands in the event's metadata of an answer by webhook: how much its signature proves, and all that it takes to judge it again. */
+  readonly proven?: Pick<FurtherMetadata, 'proof' | 'signed'>;
 }
 
 const webhookSchema = {
@@ -62,14 +63,14 @@ export class ReceiveAnswers {
     const secrets = await this.ports.platforms.answerSecrets(platform);
     const verdict = verify({ headers: request.headers, body, secrets, now: new Date() });
     if (!verdict.valid) throw new RequestRefused(401, 'webhook.not-authentic', `The webhook is not authentic: ${verdict.detail}`);
-    const { webhookId, timestamp, signature, keyId } = verdict;
+    const { webhookId, timestamp, signature, keyId, proof } = verdict;
     const text = body.toString('utf8');
     try {
       const causationId = `webhook:${platform}:${webhookId}`;
       const { correlationId, traceparent } = currentContext() ?? { correlationId: causationId, traceparent: undefined };
       const cause = { causationId, correlationId, traceparent, by: { organisation: platform, holder: `system:${platform}` } };
       const parsed = parseJsonBody(body);
-      return await this.#receive({ platform, webhookId, cause, body: (parsed ?? {}) as Inbound['body'], signed: { webhookId, timestamp, signature, keyId, body: text } }, readAnswer(parsed));
+      return await this.#receive({ platform, webhookId, cause, body: (parsed ?? {}) as Inbound['body'], proven: { proof, signed: { webhookId, timestamp, signature, keyId, body: text } } }, readAnswer(parsed));
     } catch (error) {
       await this.#keepRefused({ platform, webhookId, body: text }, error);
       throw error;
@@ -91,8 +92,8 @@ export class ReceiveAnswers {
     return this.#receive({ platform, webhookId: answerId, cause: { ...cause, causationId }, body: message }, readAnswer(message));
   }
 
-  async #receive({ platform, cause, body, signed }: Inbound, read: ReadAnswer): Promise<Received> {
-    if ('faults' in read) throw new RequestRefused(422, signed === undefined ? 'request.invalid' : 'webhook.malformed', `The body has ${read.faults.length} faults, named under errors`, { errors: read.faults });
+  async #receive({ platform, cause, body, proven }: Inbound, read: ReadAnswer): Promise<Received> {
+    if ('faults' in read) throw new RequestRefused(422, proven === undefined ? 'request.invalid' : 'webhook.malformed', `The body has ${read.faults.length} faults, named under errors`, { errors: read.faults });
     const { orderId, answer: given } = read;
     const takedownId = takedownIdOf(orderId);
     if (!/^[0-9a-f-]{36}$/.test(takedownId)) throw unknownOrder();
@@ -102,7 +103,7 @@ export class ReceiveAnswers {
       { ...cause, request },
       (state) => {
         const events = answer(state, orderHere(state, platform, takedownId, orderId), given);
-        return events.map((event, index) => (index === events.length - 1 && signed !== undefined ? { ...event, metadata: { ...event.metadata, signed } } : event));
+        return events.map((event, index) => (index === events.length - 1 && proven !== undefined ? { ...event, metadata: { ...event.metadata, ...proven } } : event));
       },
       (from, to) => to.status !== 'none' && to.platform === from.platform && to.orders.length > 0,
     ).catch((error: unknown) => {

@@ -139,7 +139,7 @@ beforeEach(async () => {
   record = await testEventStore();
   transact = transactor(record.store, clock);
   pool = await newSchema();
-  directory = new PlatformDirectory(secrets);
+  directory = new PlatformDirectory(secrets, { inForce: async () => [] });
   await directory.follow(record.store);
   takedowns = new Takedowns({ transact, platforms: directory, policies: { all: async () => [] }, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object.' });
   endpoint = await startEndpoint();

@@ -10,15 +10,16 @@ import { platforms, takedownIdOf } from '@sejam/content';
 import { legalBases } from '@sejam/contracts';
 import { domainClock, transactor, type StoredEvent } from '@sejam/event-sourcing';
 import { postgresMigrations, runProjection, type Pool, type Projection } from '@sejam/postgres';
-import { createMasterKeyFile } from '@sejam/privacy';
+import { createMasterKeyFile, type MasterKey } from '@sejam/privacy';
 import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, startService, type RunningService } from '@sejam/service-host';
 import { eventually, testDatabase, testEventStore, type TestDatabase, type TestEventStore } from '@sejam/testkit';
-import { generateSecret, parseAllowList, verify } from '@sejam/webhooks';
+import { generateSecret, generateSigningKeyPair, parseAllowList, sign, verify } from '@sejam/webhooks';
 import { RefusedWebhooks } from '../answer/refused-webhooks.js';
 import { routingAccess } from '../access.js';
 import { Courier } from '../delivery/courier.js';
 import { applyDeliveries, deliveryMigrations } from '../delivery/delivery-view.js';
 import { RoutingModule } from '../routing.module.js';
+import { SIGNING_KEYRING, SigningKeys } from '../signing-key/signing-keys.js';
 import { Takedowns } from '../takedown/act-on-takedown.js';
 import { KnownRequests } from '../takedown/known-requests.js';
 import { joining } from '../takedown/takedown.example.js';
@@ -35,6 +36,8 @@ let service: RunningService;
 let takedowns: Takedowns;
 let directory: PlatformDirectory;
 let courier: Courier;
+let masterKey: MasterKey;
+let signingKeys: SigningKeys;
 let views: Projection[];
 let bus: Bus;
 let consumer: Consumer;
@@ -60,9 +63,13 @@ beforeAll(async () => {
   const transact = transactor(store, clock);
   const log = createLogger({ name: 'routing', level: 'silent' });
   const metrics = new Metrics('routing');
-  const secrets = new WebhookSecrets(pool, createMasterKeyFile(pathOf(folder, 'master.key')));
+  masterKey = createMasterKeyFile(pathOf(folder, 'master.key'));
+  const secrets = new WebhookSecrets(pool, masterKey);
+  signingKeys = new SigningKeys({ client: pool, masterKey, store, transact });
+  await signingKeys.ensure();
+  await signingKeys.follow();
   await seedPlatforms({ transact, secrets, credentials });
-  directory = new PlatformDirectory(secrets);
+  directory = new PlatformDirectory(secrets, signingKeys);
   await directory.follow(store);
   const policies = { all: async () => [] };
   takedowns = new Takedowns({ transact, platforms: directory, policies, legalBases: legalBases(), desk: 'desk@sejam.example', redress: 'Object.' });
@@ -84,7 +91,7 @@ beforeAll(async () => {
   service = await startService({
     name: 'routing',
     module: RoutingModule.with({
-      store, transact, clock, pool, platforms: directory, policies, takedowns, takedownView, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), metrics, log,
+      store, transact, clock, pool, platforms: directory, policies, takedowns, takedownView, signingKeys, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), metrics, log,
       delivery: { courier, view, secrets, allow }, parked: { service: 'routing', pool, consumers: () => ({ routing: consumer }) },
     }),
     config: readConfig(hostSettings({ port: 0 }), { RATE_LIMIT_PER_KEY: '1000' }),
@@ -110,6 +117,7 @@ afterAll(async () => {
   await Promise.all(views.map((view) => view.stop()));
   await courier?.stop();
   await directory?.stop();
+  await signingKeys?.stop();
   await new Promise((resolve) => server.close(resolve));
   await record?.stop();
   await database?.drop();
@@ -194,10 +202,10 @@ describe('an endpoint', () => {
     const rotated = await call('POST', '/v1/platforms/tiktok/endpoint/rotation', 'tiktok', undefined, headers);
     expect(rotated).toMatchObject({ status: 200, body: { secrets: { orders: expect.stringMatching(/^whsec_/), answers: expect.stringMatching(/^whsec_/) } } });
     expect(await call('POST', '/v1/platforms/tiktok/endpoint/rotation', 'tiktok', undefined, headers)).toEqual(rotated);
-    await eventually(async () => expect(await directory.orderSecrets('tiktok')).toHaveLength(2));
+    await eventually(async () => expect(await directory.orderSecrets('tiktok')).toHaveLength(3));
     await call('POST', '/v1/platforms/tiktok/endpoint/test', 'tiktok');
     const last = received.at(-1);
-    for (const secret of [rotated.body.secrets?.orders ?? '', credentials.webhookSecrets['tiktok']?.orders ?? '']) {
+    for (const secret of [rotated.body.secrets?.orders ?? '', credentials.webhookSecrets['tiktok']?.orders ?? '', signingKeys.published()[0]?.publicKey ?? '']) {
       expect(verify({ headers: last?.headers ?? {}, body: last?.body ?? '', secrets: [{ keyId: 'k', secret }], now: new Date() })).toMatchObject({ valid: true });
     }
     expect(await directory.answerSecrets('tiktok')).toHaveLength(2);
@@ -219,6 +227,133 @@ describe('an endpoint', () => {
     expect((await history(`takedown-${takedownId}`)).at(-1)?.data).toMatchObject({ via: 'feed' });
     const later = await order();
     expect((await typesOf(later.takedownId)).slice(-2)).toEqual(['OrderIssued', 'OrderDelivered']);
+  });
+});
+
+describe('the key of a platform that proves its answers', () => {
+  const [first, second, stranger] = [generateSigningKeyPair(), generateSigningKeyPair(), generateSigningKeyPair()];
+  const shared = (): string => credentials.webhookSecrets['meta']?.answers ?? '';
+  const put = (body: object, key = 'meta', headers = {}): Promise<Answered> => call('PUT', '/v1/platforms/meta/answer-key', key, body, headers);
+  const inForce = async (): Promise<string[]> => (await directory.answerSecrets('meta')).map(({ keyId }) => keyId.replace(/^meta-/, '').slice(0, 7));
+
+  async function answer(secrets: string[], changed = (signature: string): string => signature): Promise<{ status: number; orderId: string; takedownId: string; detail?: string }> {
+    const { orderId, takedownId } = await order('meta');
+    const body = JSON.stringify({ type: 'order.refused', data: { orderId, reason: 'other', explanation: 'Not ours' } });
+    const headers = sign({ webhookId: randomUUID(), at: new Date(), body, secrets });
+    const response = await fetch(`${service.url}/v1/platforms/meta/webhooks`, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers, 'webhook-signature': changed(headers['webhook-signature']) } });
+    const { detail } = (await response.json()) as { detail?: string };
+    return { status: response.status, orderId, takedownId, ...(detail === undefined ? {} : { detail }) };
+  }
+
+  it('is refused when it can prove nothing, or comes from somebody else', async () => {
+    for (const publicKey of [first.privateKey, generateSecret(), 'whpk_AAAA', `whpk_${Buffer.alloc(32).toString('base64')}`, `whpk_${Buffer.alloc(32, 255).toString('base64')}`]) {
+      const refused = await put({ publicKey });
+      expect(refused).toMatchObject({ status: 422, body: { code: 'answer-key.unusable' } });
+      expect(JSON.stringify(refused.body)).not.toContain(publicKey);
+    }
+    expect(await put({ publicKey: 4 })).toMatchObject({ status: 422 });
+    expect(await put({ publicKey: first.publicKey, required: 'yes' })).toMatchObject({ status: 422 });
+    expect(await put({ publicKey: first.publicKey }, 'tiktok')).toMatchObject({ status: 404 });
+    expect(await put({ publicKey: first.publicKey }, 'kpu')).toMatchObject({ status: 403 });
+    expect(await call('DELETE', '/v1/platforms/meta/answer-key', 'meta')).toMatchObject({ status: 200, body: { eventId: null } });
+    expect(await call('PUT', '/v1/platforms/unheard/answer-key', 'sejam', { publicKey: first.publicKey })).toMatchObject({ status: 404, body: { code: 'platform.unknown' } });
+  });
+
+  it('proves answers from then on, the shared secret alone proves them as before, and a signature that does not hold is not saved by it', async () => {
+    const set = await put({ publicKey: first.publicKey });
+    expect(set).toMatchObject({ status: 200, body: { platform: 'meta', keyId: expect.stringMatching(/^meta-v1a-[0-9a-f]{16}$/), publicKey: first.publicKey, required: false, previous: [] } });
+    expect(await put({ publicKey: first.publicKey.replace(/=+$/, '') }, 'sejam')).toEqual(set);
+    await eventually(async () => expect(await inForce()).toEqual(['v1a-' + String(set.body['keyId']).slice(9, 12), 'answers']));
+    expect((await call('GET', '/v1/platforms/meta', 'meta')).body).toMatchObject({ answerKeys: { required: false, keys: [{ keyId: set.body['keyId'], publicKey: first.publicKey }] } });
+
+    const proven = await answer([shared(), first.privateKey]);
+    expect(proven.status).toBe(202);
+    const event = (await history(`takedown-${proven.takedownId}`)).at(-1);
+    expect(event?.metadata).toMatchObject({ proof: 'asymmetric', signed: { keyId: set.body['keyId'], signature: expect.stringMatching(/^v1a,/), body: expect.stringContaining(proven.orderId) } });
+    expect((await call('GET', `/v1/takedowns/${proven.takedownId}`, 'kpu')).body).toMatchObject({ answers: [{ type: 'OrderRefused', proof: 'asymmetric' }] });
+    expect((await call('GET', `/v1/platforms/meta/orders/${proven.orderId}`, 'meta')).body).toMatchObject({ answers: [{ proof: 'asymmetric' }] });
+    expect(await answer([first.privateKey])).toMatchObject({ status: 202 });
+
+    const plain = await answer([shared()]);
+    expect((await history(`takedown-${plain.takedownId}`)).at(-1)?.metadata).toMatchObject({ proof: 'shared', signed: { signature: expect.stringMatching(/^v1,/) } });
+    expect(await answer([shared(), stranger.privateKey])).toMatchObject({ status: 401, detail: expect.stringContaining('no v1a signature') });
+    expect(await answer([shared(), first.privateKey], (signature) => signature.replace(/v1a,..../, 'v1a,AAAA'))).toMatchObject({ status: 401 });
+  });
+
+  it('counts beside the next one for a day, and may be required', async () => {
+    const headers = { 'idempotency-key': 'answer-key-2' };
+    const next = await put({ publicKey: second.publicKey, required: true }, 'meta', headers);
+    expect(next).toMatchObject({ status: 200, body: { required: true, previous: [{ keyId: expect.any(String), worksUntil: expect.any(String) }] } });
+    expect(await put({ publicKey: second.publicKey, required: true }, 'meta', headers)).toEqual(next);
+    expect(await put({ publicKey: stranger.publicKey }, 'meta', headers)).toMatchObject({ status: 409, body: { code: 'request.key-reused' } });
+    await eventually(async () => expect(await inForce()).toHaveLength(2));
+    expect(Date.parse(String((next.body['previous'] as unknown as { worksUntil: string }[])[0]?.worksUntil)) - Date.now()).toBeGreaterThan(23 * 3_600_000);
+
+    expect(await answer([second.privateKey])).toMatchObject({ status: 202 });
+    expect(await answer([first.privateKey, shared()])).toMatchObject({ status: 202 });
+    expect(await answer([shared()])).toMatchObject({ status: 401, detail: expect.stringContaining('no v1a signature') });
+    // By key it may answer as ever.
+    const { orderId, takedownId } = await order('meta');
+    expect(await call('POST', `/v1/platforms/meta/orders/${orderId}/answers`, 'meta', { answerId: 'a-1', type: 'order.acknowledged', data: {} })).toMatchObject({ status: 202 });
+    expect((await history(`takedown-${takedownId}`)).at(-1)?.metadata.proof).toBeUndefined();
+  });
+
+  it('is gone at once when it is removed, and those before it too', async () => {
+    const removed = await call('DELETE', '/v1/platforms/meta/answer-key', 'sejam');
+    expect(removed).toMatchObject({ status: 200, body: { eventId: expect.any(String) } });
+    expect(await call('DELETE', '/v1/platforms/meta/answer-key', 'meta')).toEqual(removed);
+    await eventually(async () => expect(await inForce()).toEqual(['answers']));
+    expect(await answer([second.privateKey])).toMatchObject({ status: 401 });
+    expect(await answer([second.privateKey, shared()])).toMatchObject({ status: 202 });
+    expect((await history('platform-meta')).map(({ type }) => type).slice(-3)).toEqual(['AnswerKeySet', 'AnswerKeySet', 'AnswerKeyRemoved']);
+  });
+});
+
+describe('our own key', () => {
+  const published = async (headers: Record<string, string> = {}): Promise<Response> => fetch(`${service.url}/.well-known/sejam-webhook-keys.json`, { headers });
+  const keysOf = async (): Promise<Record<string, string>[]> => ((await (await published()).json()) as { keys: Record<string, string>[] }).keys;
+
+  it('was made once, is published to everybody, and is not sent again to whom it was sent', async () => {
+    const response = await published();
+    expect(response.headers.get('cache-control')).toBe('public, max-age=300');
+    expect(await response.json()).toEqual({ keys: [{ keyId: 'sejam-1', algorithm: 'ed25519', publicKey: expect.stringMatching(/^whpk_/), validFrom: expect.any(String) }] });
+    const again = await published({ 'if-none-match': response.headers.get('etag') ?? '' });
+    expect([again.status, await again.text()]).toEqual([304, '']);
+
+    const others = [1, 2].map(() => new SigningKeys({ client: pool, masterKey, store: record.store, transact: transactor(record.store, domainClock({ start: new Date(0).toISOString(), origin: new Date(0).toISOString(), speed: 1 }, Date.now)) }));
+    await Promise.all(others.map((one) => one.ensure()));
+    expect((await history(`signingkey-${SIGNING_KEYRING}`)).map(({ data }) => data)).toEqual([expect.objectContaining({ keyId: 'sejam-1', cause: 'first' })]);
+    expect(JSON.stringify((await pool.query('SELECT * FROM signing_key')).rows)).not.toContain('whsk_');
+  });
+
+  it('is replaced by an operator with an overlap, in which both sign, or at once', async () => {
+    expect(await call('POST', '/v1/webhook-keys/rotation', 'meta', {})).toMatchObject({ status: 403 });
+    expect(await call('POST', '/v1/webhook-keys/rotation', 'sejam', { overlapMinutes: 1441 })).toMatchObject({ status: 422 });
+    const headers = { 'idempotency-key': 'sign-2' };
+    const rotated = await call('POST', '/v1/webhook-keys/rotation', 'sejam', {}, headers);
+    expect(rotated).toMatchObject({ status: 200, body: { keyId: 'sejam-2', publicKey: expect.stringMatching(/^whpk_/), othersUntil: expect.any(String), eventId: expect.any(String) } });
+    expect(await call('POST', '/v1/webhook-keys/rotation', 'sejam', {}, headers)).toEqual(rotated);
+    await eventually(async () => expect(await keysOf()).toMatchObject([{ keyId: 'sejam-1', validUntil: expect.any(String) }, { keyId: 'sejam-2', publicKey: rotated.body['publicKey'] }]));
+    expect(await signingKeys.inForce()).toHaveLength(2);
+
+    await Promise.all([1, 2].map(() => call('POST', '/v1/webhook-keys/rotation', 'sejam', { overlapMinutes: 0 })));
+    await eventually(async () => expect(await signingKeys.inForce()).toHaveLength(1));
+    const all = await keysOf();
+    expect(all.every(({ validUntil }, index) => (validUntil === undefined) === (index === all.length - 1))).toBe(true);
+    expect(Date.parse(all[0]?.['validUntil'] ?? '')).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('is another one when its table is lost, and the old one stays published', async () => {
+    const before = await keysOf();
+    const lost = await database.pool('routing_lost', [platformMigrations]);
+    const elsewhere = new SigningKeys({ client: lost, masterKey, store: record.store, transact: transactor(record.store, domainClock({ start: new Date(0).toISOString(), origin: new Date(0).toISOString(), speed: 1 }, Date.now)) });
+    await elsewhere.ensure();
+    await elsewhere.ensure();
+    await elsewhere.follow();
+    expect(elsewhere.published()).toHaveLength(before.length + 1);
+    expect(await elsewhere.inForce()).toHaveLength(1);
+    expect((await history(`signingkey-${SIGNING_KEYRING}`)).at(-1)?.data).toMatchObject({ cause: 'loss' });
+    await elsewhere.stop();
   });
 });
 

@@ -1,10 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
 import { IsBoolean, IsIn, IsString, Length } from 'class-validator';
-import { DomainError, fold, type RecordedEvent } from '@sejam/event-sourcing';
+import { DomainError } from '@sejam/event-sourcing';
 import { fingerprint, MayBeAbsent, RequestCause, transactorForRequests } from '@sejam/service-host';
 import { urlFault } from '@sejam/webhooks';
 import { PORTS, type RoutingPorts } from '../routing-ports.js';
-import { platform as platforms, removeEndpoint, resumeEndpoint, rotateSecrets, setEndpoint, type Endpoint, type Platform, type PlatformEvent, type SecretReference } from './platform.js';
+import { answerKeysInForce, platform as platforms, removeEndpoint, resumeEndpoint, rotateSecrets, setEndpoint, type Endpoint, type PlatformEvent, type SecretReference } from './platform.js';
+import { readPlatform, type Known } from './read-platform.js';
 
 class EndpointBody {
   @IsString() @Length(1, 2048) url!: string;
@@ -16,8 +17,6 @@ class RotationBody {
   /** Both without it. */
   @MayBeAbsent() @IsIn(['orders', 'answers']) direction?: 'orders' | 'answers';
 }
-
-type Known = Exclude<Platform, { status: 'none' }>;
 
 interface SecretDocument {
   secretId: string;
@@ -34,6 +33,8 @@ export interface PlatformDocument {
   endpoint: { url: string; test: boolean; paused: boolean } | null;
   /** Of the secrets in force; the secrets themselves are shown only when they are made. */
   secrets: { orders: SecretDocument[]; answers: SecretDocument[] };
+  /** The platform's ed25519 keys in force, the newest first; `required`: its webhooks count with one of them alone. */
+  answerKeys: { required: boolean; keys: { keyId: string; publicKey: string; worksUntil?: string }[] };
   pending: number;
   failing: number;
   parked: number;
@@ -68,8 +69,8 @@ export class ManageEndpoint {
 
   @Get()
   async show(@Param('platform') id: string): Promise<PlatformDocument> {
-    const { state } = await this.#read(id);
-    const { endpoint, lastSecrets, name, products } = state;
+    const { state } = await readPlatform(this.ports.store, id);
+    const { endpoint, lastSecrets, answerKey, name, products } = state;
     const shown = (direction: 'orders' | 'answers'): SecretDocument[] => {
       const newest = lastSecrets?.secrets[direction];
       const older = lastSecrets?.previous.filter((one) => one.direction === direction && Date.now() < Date.parse(one.until)) ?? [];
@@ -79,6 +80,10 @@ export class ManageEndpoint {
       platform: id, name, products,
       endpoint: endpoint === undefined ? null : { url: endpoint.url, test: endpoint.test, paused: endpoint.paused },
       secrets: { orders: shown('orders'), answers: shown('answers') },
+      answerKeys: {
+        required: answerKey?.required ?? false,
+        keys: answerKeysInForce(state, new Date()).map(({ keyId, publicKey, until }) => ({ keyId, publicKey, ...(until === undefined ? {} : { worksUntil: until }) })),
+      },
       ...(await this.ports.delivery.courier.queue.standing(id)),
     };
   }
@@ -89,7 +94,7 @@ export class ManageEndpoint {
   async set(@Param('platform') id: string, @Body() { url, test = false }: EndpointBody, @RequestCause() cause: RequestCause): Promise<EndpointAnswer> {
     const fault = urlFault(url, this.ports.delivery.allow);
     if (fault !== undefined) throw new DomainError('endpoint.url-refused', 'invalid', `This address cannot be called: ${fault}`, { pointer: '/url' });
-    const { state: before } = await this.#read(id);
+    const { state: before } = await readPlatform(this.ports.store, id);
     // Whoever has secrets keeps them: only a rotation replaces them.
     const made = before.lastSecrets === undefined ? await this.#make(id, cause, ['orders', 'answers']) : undefined;
     const { events } = await this.#transact(platforms, id, cause, (state) => {
@@ -97,7 +102,7 @@ export class ManageEndpoint {
       return setEndpoint(state, { url, test, secrets });
     });
     this.#hurry(id);
-    const { state, history } = await this.#read(id);
+    const { state, history } = await readPlatform(this.ports.store, id);
     const set = events.find((event) => event.type === 'EndpointSet') ?? history.findLast((event) => event.type === 'EndpointSet');
     const isNew = state.lastSecrets?.secrets.orders.secretId === secretIdOf(id, 'orders', cause);
     return {
@@ -119,7 +124,7 @@ export class ManageEndpoint {
   @Post('endpoint/test')
   @HttpCode(200)
   async test(@Param('platform') id: string): Promise<TestAnswer> {
-    const endpoint = endpointOf((await this.#read(id)).state);
+    const endpoint = endpointOf((await readPlatform(this.ports.store, id)).state);
     const pinged = await this.ports.delivery.courier.lane(id).ping(endpoint);
     if (pinged === 'without-secrets') throw new DomainError('endpoint.secrets-lost', 'unavailable', 'The secrets to sign with are not here: rotate them, or bring the kept tables back');
     const { webhookId, verdict, durationMs } = pinged;
@@ -142,7 +147,7 @@ export class ManageEndpoint {
   async rotate(
     @Param('platform') id: string, @Body() { direction }: RotationBody, @RequestCause() cause: RequestCause,
   ): Promise<{ platform: string; eventId: string; secrets: { orders?: string; answers?: string }; overlapUntil: string }> {
-    await this.#read(id);
+    await readPlatform(this.ports.store, id);
     const fresh = await this.#make(id, cause, direction === undefined ? ['orders', 'answers'] : [direction]);
     const { events } = await this.#transact(platforms, id, cause, (state) => rotateSecrets(state, fresh, { wallNow: new Date() }));
     const secrets: { orders?: string; answers?: string } = {};
@@ -168,17 +173,8 @@ export class ManageEndpoint {
     return secret;
   }
 
-  async #read(id: string): Promise<{ state: Known; history: RecordedEvent<PlatformEvent>[] }> {
-    const history: RecordedEvent[] = [];
-    for await (const event of this.ports.store.read(`${platforms.category}-${id}`)) history.push(event);
-    const state = fold(platforms, history);
-    if (state.status === 'none') throw new DomainError('platform.unknown', 'not-found', 'There is no such platform');
-    // Sound because `fold` has refused every type that is not of this aggregate.
-    return { state, history: history as RecordedEvent<PlatformEvent>[] };
-  }
-
   async #last(id: string, type: PlatformEvent['type']): Promise<string | null> {
-    return (await this.#read(id)).history.findLast((event) => event.type === type)?.id ?? null;
+    return (await readPlatform(this.ports.store, id)).history.findLast((event) => event.type === type)?.id ?? null;
   }
 
   /** In the background: the answer does not depend on it, and the courier comes to it anyway. */

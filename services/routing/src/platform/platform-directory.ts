@@ -1,6 +1,8 @@
 import { DomainError, fold, type EventStore, type StoredEvent, type Subscription } from '@sejam/event-sourcing';
+import type { WebhookKey } from '@sejam/webhooks';
 import type { Platforms } from '../routing-ports.js';
-import { platform, type Platform } from './platform.js';
+import type { SigningKeys } from '../signing-key/signing-keys.js';
+import { answerKeysInForce, platform, type Platform } from './platform.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 
 /** The platforms as their streams fold, in memory, following the record. Every instance has its own. */
@@ -9,7 +11,10 @@ export class PlatformDirectory implements Platforms {
   #complete = false;
   #following: Subscription | undefined;
 
-  constructor(private readonly secrets: WebhookSecrets) {}
+  constructor(
+    private readonly secrets: WebhookSecrets,
+    private readonly signingKeys: Pick<SigningKeys, 'inForce'>,
+  ) {}
 
   /** Resolves when `platform-*` is folded to its end; follows it from there. */
   async follow(store: EventStore): Promise<void> {
@@ -53,13 +58,20 @@ export class PlatformDirectory implements Platforms {
     return [...this.#platforms.keys()];
   }
 
-  answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
-    return this.#inForce(id, 'answers');
+  /** The platform's own keys first. Where it requires them, the shared secrets are none. */
+  async answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
+    const found = this.find(id);
+    const own = found === undefined ? [] : answerKeysInForce(found, new Date()).map(({ keyId, publicKey }) => ({ keyId, secret: publicKey }));
+    return found?.answerKey?.required === true ? own : [...own, ...(await this.#inForce(id, 'answers'))];
   }
 
-  /** With which messages to this platform are signed now, the newest first: in an overlap with both. Empty when they are lost here. */
-  async orderSecrets(id: string): Promise<string[]> {
-    return (await this.#inForce(id, 'orders')).map(({ secret }) => secret);
+  /**
+   * With which messages to this platform are signed now: its secrets, the newest first (in an overlap with both), and then our own key. Empty
+   * when the secrets are lost here: a platform that knows of no `v1a` would take our key's signature for none.
+   */
+  async orderSecrets(id: string): Promise<(string | WebhookKey)[]> {
+    const shared = (await this.#inForce(id, 'orders')).map(({ secret }) => secret);
+    return shared.length === 0 ? [] : [...shared, ...(await this.signingKeys.inForce())];
   }
 
   async #inForce(id: string, wanted: 'orders' | 'answers'): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {

@@ -24,7 +24,22 @@ export type PlatformEvent =
   | {
       type: 'SecretRotated';
       data: { platform: string; direction: 'orders' | 'answers'; secret: SecretReference; previousSecretId: string; overlapUntil: string };
-    };
+    }
+  /**
+   * The ed25519 public key (`whpk_…`) that proves the platform's answers from here on, for auditors too. `required`: an answer by webhook that the
+   * shared secret alone signs does not count any more. `overlapUntil` (wall time): until then the key before it counts as well.
+   */
+  | { type: 'AnswerKeySet'; data: { platform: string; keyId: string; publicKey: string; required: boolean; overlapUntil?: string } }
+  /** Neither this key nor those before it count from here on. */
+  | { type: 'AnswerKeyRemoved'; data: { platform: string; keyId: string } };
+
+export interface AnswerKey {
+  readonly keyId: string;
+  readonly publicKey: string;
+  readonly required: boolean;
+  /** Keys that still count beside the newer one, until `until` (wall time). */
+  readonly previous: readonly { readonly keyId: string; readonly publicKey: string; readonly until: string }[];
+}
 
 export interface Endpoint {
   readonly url: string;
@@ -46,12 +61,13 @@ export type Platform =
       readonly products: readonly string[];
       readonly endpoint?: Endpoint;
       readonly lastSecrets?: Pick<Endpoint, 'secrets' | 'previous'>;
+      readonly answerKey?: AnswerKey;
     };
 
 export const platform: Aggregate<Platform, PlatformEvent> = {
   category: 'platform',
   initialState: { status: 'none' },
-  eventTypes: ['PlatformRegistered', 'EndpointSet', 'EndpointRemoved', 'EndpointPaused', 'EndpointResumed', 'SecretRotated'],
+  eventTypes: ['PlatformRegistered', 'EndpointSet', 'EndpointRemoved', 'EndpointPaused', 'EndpointResumed', 'SecretRotated', 'AnswerKeySet', 'AnswerKeyRemoved'],
   evolve: (state, event) => {
     if (event.type === 'PlatformRegistered') {
       const { secrets, ...registered } = event.data;
@@ -79,6 +95,17 @@ export const platform: Aggregate<Platform, PlatformEvent> = {
         const { secrets, previous } = state.lastSecrets;
         const kept = { secrets: { ...secrets, [direction]: secret }, previous: [...previous, { direction, secretId: previousSecretId, until: overlapUntil }] };
         return { ...state, lastSecrets: kept, ...(state.endpoint === undefined ? {} : { endpoint: { ...state.endpoint, ...kept } }) };
+      }
+      case 'AnswerKeySet': {
+        const { keyId, publicKey, required, overlapUntil } = event.data;
+        const before = state.answerKey;
+        const replaced = before === undefined || overlapUntil === undefined ? [] : [{ keyId: before.keyId, publicKey: before.publicKey, until: overlapUntil }];
+        const previous = [...(before?.previous ?? []), ...replaced].filter((key) => key.keyId !== keyId);
+        return { ...state, answerKey: { keyId, publicKey, required, previous } };
+      }
+      case 'AnswerKeyRemoved': {
+        const { answerKey: _, ...rest } = state;
+        return rest;
       }
     }
   },
@@ -128,6 +155,30 @@ export function rotateSecrets(state: Platform, fresh: Partial<Record<'orders' | 
     if (secret === undefined || secret.secretId === lastSecrets.secrets[direction].secretId) return [];
     return [{ type: 'SecretRotated', data: { platform: id, direction, secret, previousSecretId: lastSecrets.secrets[direction].secretId, overlapUntil } }];
   });
+}
+
+/** The key that proves this platform's answers from now on; the one before it counts for the overlap. The same again changes nothing. */
+export function setAnswerKey(state: Platform, { wallNow, ...key }: Pick<AnswerKey, 'keyId' | 'publicKey' | 'required'> & { wallNow: Date }): PlatformEvent[] {
+  if (state.status === 'none') throw unknown();
+  const now = state.answerKey;
+  if (now?.keyId === key.keyId && now.required === key.required) return [];
+  const replaces = now !== undefined && now.keyId !== key.keyId;
+  const overlap = replaces ? { overlapUntil: new Date(wallNow.getTime() + SECRET_OVERLAP_MS).toISOString() } : {};
+  return [{ type: 'AnswerKeySet', data: { platform: state.platform, ...key, ...overlap } }];
+}
+
+/** At once and without an overlap: what a platform does whose key has fallen into other hands. */
+export function removeAnswerKey(state: Platform): PlatformEvent[] {
+  if (state.status === 'none') throw unknown();
+  return state.answerKey === undefined ? [] : [{ type: 'AnswerKeyRemoved', data: { platform: state.platform, keyId: state.answerKey.keyId } }];
+}
+
+/** What an answer may be signed with now, the newest first. */
+export function answerKeysInForce(state: Exclude<Platform, { status: 'none' }>, wallNow: Date): { keyId: string; publicKey: string; until?: string }[] {
+  const { answerKey } = state;
+  if (answerKey === undefined) return [];
+  const { keyId, publicKey, previous } = answerKey;
+  return [{ keyId, publicKey }, ...previous.filter(({ until }) => wallNow.getTime() < Date.parse(until)).reverse()];
 }
 
 function unknown(): DomainError {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decidedAgainIsEmpty, specFor, type Given } from '@sejam/event-sourcing/testing';
-import { pauseEndpoint, platform, register, removeEndpoint, resumeEndpoint, rotateSecrets, setEndpoint, type PlatformEvent, type SecretReference } from './platform.js';
+import { answerKeysInForce, pauseEndpoint, platform, register, removeAnswerKey, removeEndpoint, resumeEndpoint, rotateSecrets, setAnswerKey, setEndpoint, type Platform, type PlatformEvent, type SecretReference } from './platform.js';
 
 const { given } = specFor(platform);
 const secret = (secretId: string): SecretReference => ({ secretId, fingerprint: secretId });
@@ -67,5 +67,31 @@ describe('a platform', () => {
     }));
     decidedAgainIsEmpty(platform, [registered, set], (state) => rotateSecrets(state, { orders: secret('o-2') }, { wallNow }));
     given({ type: 'PlatformRegistered', data: { platform: 'x', name: 'X', products: [] } }).when((state) => rotateSecrets(state, { orders: secret('o-2') }, { wallNow })).thenRefused('endpoint.none');
+  });
+
+  it('proves its answers by a key, beside the one before for a day, until it is removed', () => {
+    const wallNow = new Date('2024-11-27T00:00:00.000Z');
+    const overlapUntil = '2024-11-28T00:00:00.000Z';
+    const key = (keyId: string, required = false) => ({ keyId, publicKey: `whpk_${keyId}`, required });
+    const keySet = (keyId: string, over: { required?: boolean; overlapUntil?: string } = {}): Given<PlatformEvent> => ({ type: 'AnswerKeySet', data: { platform: 'tiktok', ...key(keyId), ...over } });
+    const inForce = (state: Platform, at: Date) => (state.status === 'none' ? [] : answerKeysInForce(state, at).map(({ keyId }) => keyId));
+
+    given(registered).when((state) => setAnswerKey(state, { ...key('k-1'), wallNow })).then({ type: 'AnswerKeySet', data: { platform: 'tiktok', ...key('k-1') } });
+    decidedAgainIsEmpty(platform, [registered], (state) => setAnswerKey(state, { ...key('k-1'), wallNow }));
+    given(registered, keySet('k-1')).when((state) => setAnswerKey(state, { ...key('k-2', true), wallNow })).then({ type: 'AnswerKeySet', data: { platform: 'tiktok', ...key('k-2', true), overlapUntil } });
+    // Only the requirement changes: the key before is still itself.
+    given(registered, keySet('k-1')).when((state) => setAnswerKey(state, { ...key('k-1', true), wallNow })).then({ type: 'AnswerKeySet', data: { platform: 'tiktok', ...key('k-1', true) } });
+    given().when((state) => setAnswerKey(state, { ...key('k-1'), wallNow })).thenRefused('platform.unknown');
+
+    const both = given(registered, keySet('k-1'), keySet('k-2', { overlapUntil })).state;
+    expect(inForce(both, wallNow)).toEqual(['k-2', 'k-1']);
+    expect(inForce(both, new Date(overlapUntil))).toEqual(['k-2']);
+    expect(inForce(given(registered, keySet('k-1'), keySet('k-2', { overlapUntil }), keySet('k-2', { required: true })).state, wallNow)).toEqual(['k-2', 'k-1']);
+    expect(inForce(given(registered, keySet('k-1'), keySet('k-2', { overlapUntil }), keySet('k-1', { overlapUntil })).state, wallNow)).toEqual(['k-1', 'k-2']);
+
+    const removal = given(registered, keySet('k-1'), keySet('k-2', { overlapUntil })).when(removeAnswerKey);
+    removal.then({ type: 'AnswerKeyRemoved', data: { platform: 'tiktok', keyId: 'k-2' } });
+    removal.thenState((state) => expect(inForce(state, wallNow)).toEqual([]));
+    given(registered).when(removeAnswerKey).thenNothing();
   });
 });

@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '@sejam/event-sourcing';
+import type { FurtherMetadata, RecordedEvent } from '@sejam/event-sourcing';
 import type { Caller } from '@sejam/service-host';
 import { clocksOf } from './order-clocks.js';
 import type { KnownTakedown, Order, StandingReport, TakedownEvent } from './takedown.js';
@@ -48,6 +48,8 @@ export interface Recorded {
   type: string;
   at: string;
   by: { organisation: string; holder?: string };
+  /** Of an answer by webhook: `asymmetric` where the platform's own key signed it, `shared` where a secret did that we know too. */
+  proof?: 'shared' | 'asymmetric';
   data: object;
 }
 
@@ -107,7 +109,7 @@ export function takedownDocument(state: KnownTakedown, history: readonly Recorde
 /** What a platform sees of what happened to its order: nobody's identity, and no report. */
 export function answersOf(history: readonly RecordedEvent<TakedownEvent>[], orderId: string): Recorded[] {
   const ofOrder = history.filter(({ type, data }) => answerTypes.has(type) && 'orderId' in data && data.orderId === orderId);
-  return ofOrder.map(({ id, revision, type, metadata, data }) => ({ eventId: id, revision, type, at: metadata.at, by: { organisation: metadata.by.organisation }, data }));
+  return ofOrder.map(({ id, revision, type, metadata, data }) => ({ eventId: id, revision, type, at: metadata.at, by: { organisation: metadata.by.organisation }, ...proofOf(metadata), data }));
 }
 
 const answerTypes = new Set<string>(['OrderAcknowledged', 'ClarificationRequested', 'ContentActioned', 'OrderRefused', 'ObjectionRaised', 'ContentReinstated'] satisfies TakedownEvent['type'][]);
@@ -123,7 +125,11 @@ function reportsFor({ reports }: KnownTakedown, seen: Seen): readonly StandingRe
 function recorded({ id, revision, type, data, metadata }: RecordedEvent<TakedownEvent>, seen: Seen): Recorded {
   const { organisation, holder } = metadata.by;
   const shown = isPartner(seen) ? hiddenFromPartners(type, data) : data;
-  return { eventId: id, revision, type, at: metadata.at, by: isPartner(seen) ? { organisation } : { organisation, holder }, data: shown };
+  return { eventId: id, revision, type, at: metadata.at, by: isPartner(seen) ? { organisation } : { organisation, holder }, ...proofOf(metadata), data: shown };
+}
+
+function proofOf({ proof }: FurtherMetadata): Pick<Recorded, 'proof'> {
+  return proof === undefined ? {} : { proof };
 }
 
 /** Officers are the agencies' own matter, and the URL that opened a takedown may be another's. */
