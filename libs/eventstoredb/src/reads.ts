@@ -1,9 +1,11 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
+import type { CallOptions, Client, ClientReadableStream, Metadata } from '@grpc/grpc-js';
 import { StoreUnavailable, type Position, type StoredEvent } from '@sejam/event-sourcing';
 import { arrivals } from './arrivals.js';
 import { abandon, type Connection } from './connection.js';
-import { fromRecorded, toStreamIdentifier, type Upcast } from './event-codec.js';
+import { fromReceived, toStreamIdentifier, type Upcast } from './event-codec.js';
+import { readResponse, type ReadResponse } from './read-response.js';
 import { asStoreFault } from './store-faults.js';
 
 const { Options } = streams.ReadReq;
@@ -43,20 +45,25 @@ export function subscriptionRequest(prefixes: readonly string[], after: Position
   return finished(new Options().setAll(placeIn(after, 'forwards')).setFilter(filter).setSubscription(new Options.SubscriptionOptions()));
 }
 
+/** For `Connection.open`. */
+export function startRead(request: streams.ReadReq) {
+  return (client: Client, metadata: Metadata, options: CallOptions): ClientReadableStream<ReadResponse> =>
+    client.makeServerStreamRequest('/event_store.client.streams.Streams/Read', (one: streams.ReadReq) => Buffer.from(one.serializeBinary()), readResponse, request, metadata, options);
+}
+
 /** Reads until the server is done. Throws StoreUnavailable when it fails or falls silent; leaving the loop early cancels the call. */
 export async function* read(request: streams.ReadReq, doing: string, { connection, idleMs, upcast }: ReadContext): AsyncGenerator<StoredEvent> {
   const call = await connection
-    .open('read', (client, metadata, options) => client.read(request, metadata, options))
+    .open('read', startRead(request))
     .catch((error: unknown) => Promise.reject(asStoreFault(error, doing)));
-  const arrived = arrivals<streams.ReadResp>(call, capacity);
+  const arrived = arrivals<ReadResponse>(call, capacity);
   try {
     for (;;) {
       const responses = arrived.take(capacity);
-      for (const response of responses) {
+      for (const { event, says } of responses) {
         // A stream that does not exist is empty. The server says so in the answer, not by an error.
-        if (response.hasStreamNotFound()) return;
-        const recorded = response.getEvent()?.getEvent();
-        if (recorded !== undefined) yield upcast(fromRecorded(recorded));
+        if (says === 'stream-not-found') return;
+        if (event !== undefined) yield upcast(fromReceived(event));
       }
       if (responses.length > 0) continue;
       const end = arrived.ending();

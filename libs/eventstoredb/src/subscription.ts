@@ -1,9 +1,9 @@
-import type streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { Position, StoredEvent, SubscribeOptions, Subscription } from '@sejam/event-sourcing';
 import { arrivals } from './arrivals.js';
 import { abandon, type Connection } from './connection.js';
-import { fromRecorded, isAfter, type Upcast } from './event-codec.js';
-import { subscriptionRequest } from './reads.js';
+import { fromReceived, isAfter, type Upcast } from './event-codec.js';
+import type { ReadResponse } from './read-response.js';
+import { startRead, subscriptionRequest } from './reads.js';
 
 export interface SubscriptionContext {
   readonly connection: Connection;
@@ -57,10 +57,8 @@ export function follow(options: SubscribeOptions, context: SubscriptionContext):
   };
 
   async function followCall(onConfirmed: () => void): Promise<void> {
-    const call = await connection.open('subscribe', (client, metadata, callOptions) =>
-      client.read(subscriptionRequest(prefixes, handled), metadata, callOptions),
-    );
-    const arrived = arrivals<streams.ReadResp>(call, batchMax);
+    const call = await connection.open('subscribe', startRead(subscriptionRequest(prefixes, handled)));
+    const arrived = arrivals<ReadResponse>(call, batchMax);
     const interrupt = (): void => arrived.interrupt();
     interrupts.add(interrupt);
     try {
@@ -80,19 +78,17 @@ export function follow(options: SubscribeOptions, context: SubscriptionContext):
         }
         let passed: Position | undefined;
         const events: StoredEvent[] = [];
-        for (const response of responses) {
-          const recorded = response.getEvent()?.getEvent();
-          const at = response.getCheckpoint();
-          if (recorded !== undefined) {
-            events.push(upcast(fromRecorded(recorded)));
+        for (const { event, checkpoint: at, says } of responses) {
+          if (event !== undefined) {
+            events.push(upcast(fromReceived(event)));
           } else if (at !== undefined) {
             passed = checkpoint;
-            checkpoint = { commit: at.getCommitPosition(), prepare: at.getPreparePosition() };
-          } else if (response.hasConfirmation()) {
+            checkpoint = at;
+          } else if (says === 'confirmed') {
             connected = true;
             onConfirmed();
           }
-          live = (live || response.hasCaughtUp()) && !response.hasFellBehind();
+          live = (live || says === 'caught-up') && says !== 'fell-behind';
         }
         if (events.length > 0) caughtUp = false;
         await deliver(events, passed);
