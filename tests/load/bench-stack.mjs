@@ -13,20 +13,21 @@ export function print(figure) {
   process.stdout.write(`${JSON.stringify(rounded)}\n`);
 }
 
-/** Runs `work` for so many seconds, so many at a time; `cpuMs` is what one took of the processors, in all processes together. */
-export async function timed(seconds, concurrency, work) {
+/** Runs `work` for so many seconds, so many at a time, each doing `items`; `cpuMsEach` is what one item took of the processors, in all processes together. */
+export async function timed(seconds, concurrency, work, items = 1) {
   const end = performance.now() + seconds * 1_000;
   const startedAt = performance.now();
   const cpuAtStart = cpuMs();
+  const partsAtStart = cpuMsOfParts();
   let done = 0;
   const worker = async () => {
     while (performance.now() < end) {
       await work();
-      done += 1;
+      done += items;
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  return { perSecond: (done * 1_000) / (performance.now() - startedAt), cpuMs: (cpuMs() - cpuAtStart) / done };
+  return { perSecond: (done * 1_000) / (performance.now() - startedAt), cpuMsEach: (cpuMs() - cpuAtStart) / done, cpuMsByPart: cpuMsEachSince(partsAtStart, done) };
 }
 
 /** Begins `work` so many times a second, however long each takes, for so many seconds or as long as `more` says; resolves when all are done. */
@@ -51,17 +52,37 @@ export async function atRate(perSecond, seconds, work, more = () => true) {
  * does other things meanwhile. NaN where the system does not tell.
  */
 export function cpuMs() {
-  if (!existsSync('/proc/self/stat')) return Number.NaN;
+  return existsSync('/proc/self/stat') ? Object.values(cpuMsOfParts()).reduce((sum, ms) => sum + ms, 0) : Number.NaN;
+}
+
+/** The same by part: each service, the store, PostgreSQL, Kafka, and the bench with what it plays. Empty where the system does not tell. */
+export function cpuMsOfParts() {
+  if (!existsSync('/proc/self/stat')) return {};
   const processes = new Map(readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
     try {
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-      return [[Number(pid), { parent: Number(fields[1]), ms: (Number(fields[11]) + Number(fields[12])) * 10 }]];
+      return [[Number(pid), { parent: Number(fields[1]), ms: (Number(fields[11]) + Number(fields[12])) * 10, part: partOf(readFileSync(`/proc/${pid}/cmdline`, 'utf8')) }]];
     } catch {
       return []; // it has just ended
     }
   }));
   const isOurs = (pid) => pid === process.pid || (processes.has(pid) && isOurs(processes.get(pid).parent));
-  return [...processes].reduce((sum, [pid, { ms }]) => sum + (isOurs(pid) ? ms : 0), 0);
+  const parts = {};
+  for (const [pid, { ms, part }] of processes) if (isOurs(pid)) parts[part] = (parts[part] ?? 0) + ms;
+  return parts;
+}
+
+function partOf(commandLine) {
+  const service = /services\/(\w+)\/dist\/main\.js/.exec(commandLine)?.[1];
+  if (service !== undefined) return service;
+  if (commandLine.includes('sejam-eventstore')) return 'store';
+  if (commandLine.includes('kafka.Kafka')) return 'kafka';
+  return /postgres/.test(commandLine.split('\0', 1)[0]) ? 'postgres' : 'bench';
+}
+
+/** What one of `count` took in each part since `before`. */
+export function cpuMsEachSince(before, count) {
+  return Object.fromEntries(Object.entries(cpuMsOfParts()).map(([part, ms]) => [part, Number(((ms - (before[part] ?? 0)) / count).toPrecision(3))]));
 }
 
 export function percentiles(milliseconds) {

@@ -9,22 +9,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { verify } from '@sejam/webhooks';
 import { Pool } from 'undici';
 import { startKafka } from '../../tools/kafka/broker.mjs';
-import { atRate, benchStack, cpuMs, percentiles, print, report } from './bench-stack.mjs';
+import { atRate, benchStack, cpuMs, cpuMsEachSince, cpuMsOfParts, percentiles, print, report } from './bench-stack.mjs';
 
 const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
 const perSecond = Number(process.env.SEJAM_BENCH_RATE ?? 100);
 /** Until the services run compiled code. */
 const warmUpSeconds = 10;
 
-await measure('log');
-const folder = mkdtempSync(join(tmpdir(), 'sejam-bench-kafka-'));
-const kafka = await startKafka({ folder });
-try {
-  if (kafka.skipped) print({ bench: 'delivery', bus: 'kafka', skipped: kafka.skipped });
-  else await measure('kafka', kafka.brokers.join(','));
-} finally {
-  await kafka.stop?.();
-  rmSync(folder, { recursive: true, force: true });
+const only = process.env.SEJAM_BENCH_BUS;
+if (only !== 'kafka') await measure('log');
+if (only !== 'log') await measureOnKafka();
+
+async function measureOnKafka() {
+  const folder = mkdtempSync(join(tmpdir(), 'sejam-bench-kafka-'));
+  const kafka = await startKafka({ folder });
+  try {
+    if (kafka.skipped) print({ bench: 'delivery', bus: 'kafka', skipped: kafka.skipped });
+    else await measure('kafka', kafka.brokers.join(','));
+  } finally {
+    await kafka.stop?.();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function measure(bus, brokers) {
@@ -64,13 +69,15 @@ async function measure(bus, brokers) {
     await arrived();
     const warm = new Set(sentAt.keys());
     const cpuAtStart = cpuMs();
+    const partsAtStart = cpuMsOfParts();
     await atRate(perSecond, seconds, approve, () => sentAt.size < reports.length);
     await arrived();
 
     const cpu = cpuMs() - cpuAtStart;
     const counted = [...sentAt].filter(([takedownId]) => !warm.has(takedownId));
+    const cpuMsByPart = cpuMsEachSince(partsAtStart, counted.length);
     const latencies = counted.flatMap(([takedownId, at]) => (platform.receivedAt.has(takedownId) ? [platform.receivedAt.get(takedownId) - at] : []));
-    print({ bench: 'delivery', figure: `approval to order received at ${perSecond}/s`, bus, missing: counted.length - latencies.length, badSignatures: platform.badSignatures, ...percentiles(latencies), cpuMsEach: cpu / counted.length });
+    print({ bench: 'delivery', figure: `approval to order received at ${perSecond}/s`, bus, missing: counted.length - latencies.length, badSignatures: platform.badSignatures, ...percentiles(latencies), cpuMsEach: cpu / counted.length, cpuMsByPart });
   } finally {
     await Promise.all([intake.close(), routing.close()]);
     await stack.stop();

@@ -10,7 +10,8 @@ const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
 const stack = await benchStack({ services: ['intake'] });
 try {
   const raw = await rawAppends();
-  print({ bench: 'intake', figure: 'raw single-event appends, 64 concurrent', perSecond: raw.perSecond, cpuMsEach: raw.cpuMs });
+  print({ bench: 'intake', figure: 'raw single-event appends, 64 concurrent', ...raw });
+  const ratios = ({ perSecond, cpuMsEach }) => ({ ratioToRaw: perSecond / raw.perSecond, ratioOfCpu: raw.cpuMsEach / cpuMsEach });
   const pool = new Pool(stack.urls.intake, { connections: 64, pipelining: 1 });
   const headers = { authorization: `Bearer ${stack.keys.bawaslu}`, 'content-type': 'application/json' };
   const post = async (path, body) => {
@@ -21,7 +22,7 @@ try {
   };
   await timed(2, 64, () => post('/v1/reports', report()));
   const single = await timed(seconds, 64, () => post('/v1/reports', report()));
-  print({ bench: 'intake', figure: 'one report a request, 64 concurrent', perSecond: single.perSecond, ratioToRaw: single.perSecond / raw.perSecond, cpuMsEach: single.cpuMs, ratioOfCpu: raw.cpuMs / single.cpuMs });
+  print({ bench: 'intake', figure: 'one report a request, 64 concurrent', ...single, ...ratios(single) });
 
   const latencies = [];
   await atRate(single.perSecond / 2, seconds, async () => {
@@ -32,9 +33,8 @@ try {
   print({ bench: 'intake', figure: 'one report at half load', ...percentiles(latencies) });
 
   const batchOf = 500;
-  const batches = await timed(seconds, 4, () => post('/v1/reports/batch', { reports: Array.from({ length: batchOf }, report) }));
-  const perSecond = batches.perSecond * batchOf;
-  print({ bench: 'intake', figure: `batches of ${batchOf}, 4 concurrent`, perSecond, ratioToRaw: perSecond / raw.perSecond, cpuMsEach: batches.cpuMs / batchOf, ratioOfCpu: (raw.cpuMs * batchOf) / batches.cpuMs });
+  const batches = await timed(seconds, 4, () => post('/v1/reports/batch', { reports: Array.from({ length: batchOf }, report) }), batchOf);
+  print({ bench: 'intake', figure: `batches of ${batchOf}, 4 concurrent`, ...batches, ...ratios(batches) });
   await pool.close();
 } finally {
   await stack.stop();

@@ -1,9 +1,10 @@
 import { v7 } from 'uuid';
-import { fold, type Aggregate } from './aggregate.js';
+import type { Aggregate } from './aggregate.js';
 import type { DomainClock } from './clock.js';
 import { DomainError } from './errors.js';
 import type { EventStore } from './event-store.js';
 import type { Actor, DomainEvent, EventMetadata, FurtherMetadata, NewEvent, RecordedEvent } from './event.js';
+import { RememberedStreams, standing } from './remembered-streams.js';
 
 /** Why something is decided, and for whom. One cause decides at most once on a stream, whatever the number of events it records there. */
 export interface Cause {
@@ -58,6 +59,11 @@ export interface TransactorOptions {
   readonly triesMax?: number;
   /** Wall milliseconds before the second try; doubled for each further one. */
   readonly backOffMs?: number;
+  /**
+   * Events of the streams whose state is kept between decisions, all together; none without it. A decision on a state kept here is recorded
+   * only at the revision of that state; a lost race, a refusal, nothing to record, or a known cause reads the stream and decides again.
+   */
+  readonly rememberedEvents?: number;
 }
 
 /**
@@ -66,7 +72,8 @@ export interface TransactorOptions {
  * (both `unavailable`; after the latter the outcome is unknown, and the same cause may safely come again).
  */
 export function transactor(store: EventStore, clock: DomainClock, options: TransactorOptions = {}): Transact {
-  const { newId = v7, decisionsMax = 12, triesMax = 4, backOffMs = 50 } = options;
+  const { newId = v7, decisionsMax = 12, triesMax = 4, backOffMs = 50, rememberedEvents = 0 } = options;
+  const remembered = new RememberedStreams(rememberedEvents);
 
   return async <State, Event extends DomainEvent>(
     aggregate: Aggregate<State, Event>,
@@ -76,16 +83,20 @@ export function transactor(store: EventStore, clock: DomainClock, options: Trans
   ): Promise<Transacted<State, Event>> => {
     const stream = `${aggregate.category}-${id}`;
     for (let decision = 1; decision <= decisionsMax; decision += 1) {
-      const assumed = cause.assumeNew === true && decision === 1;
-      const history = assumed ? [] : await patiently(() => readWhole(store, stream));
-      const state = fold(aggregate, history);
-      const last = history.at(-1);
-      const revision = last?.revision ?? -1;
-      const known = history.filter((event) => event.metadata.causationId === cause.causationId);
-      // Sound because `fold` has refused every type that is not of this aggregate.
-      if (known.length > 0) return { events: known as RecordedEvent<Event>[], revision, state, replayed: true };
+      // Not read now: good for an append at that revision, and for nothing else.
+      const assumed = decision > 1 ? undefined : (remembered.find(aggregate, stream) ?? (cause.assumeNew === true ? standing(aggregate, []) : undefined));
+      const history = assumed === undefined ? await patiently(() => readWhole(store, stream)) : [];
+      const before = assumed ?? standing(aggregate, history);
+      const { state, revision } = before;
+      if (assumed === undefined) remembered.keep(aggregate, stream, before);
+      if (before.causes.has(cause.causationId)) {
+        if (assumed !== undefined) continue;
+        const known = history.filter((event) => event.metadata.causationId === cause.causationId);
+        // Sound because `fold` has refused every type that is not of this aggregate.
+        return { events: known as RecordedEvent<Event>[], revision, state, replayed: true };
+      }
 
-      const at = new Date(Math.max(clock.now().getTime(), last === undefined ? -Infinity : Date.parse(last.metadata.at)));
+      const at = new Date(Math.max(clock.now().getTime(), before.at === undefined ? -Infinity : Date.parse(before.at)));
       const ids: string[] = [];
       const idOf = (index: number): string => {
         while (ids.length <= index) ids.push(newId());
@@ -96,11 +107,11 @@ export function transactor(store: EventStore, clock: DomainClock, options: Trans
       try {
         decided = decide(state, { at, nextRevision: revision + 1, idOf, revisionOf });
       } catch (error) {
-        if (assumed) continue;
+        if (assumed !== undefined) continue;
         throw error;
       }
       if (decided.length === 0) {
-        if (assumed) continue;
+        if (assumed !== undefined) continue;
         return { events: [], revision, state, replayed: false };
       }
       const events = decided.map((event, index): RecordedEvent<Event> => ({
@@ -111,8 +122,11 @@ export function transactor(store: EventStore, clock: DomainClock, options: Trans
         metadata: metadataOf(cause, at, event.metadata),
       }));
       const expected = revision === -1 ? 'no-stream' : revision;
+      remembered.forget(stream); // until it is known how it stands
       if (await patiently(() => appended(store, stream, events.map(withoutPlace), expected))) {
-        return { events, revision: revisionOf(events.length - 1), state: fold(aggregate, events, state), replayed: false };
+        const after = standing(aggregate, events, before);
+        remembered.keep(aggregate, stream, after);
+        return { events, revision: after.revision, state: after.state, replayed: false };
       }
       if (decision > 2) await pause(Math.random() * backOffMs);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fold, transactor, type Aggregate, type Cause, type EventStore, type NewEvent } from './index.js';
+import { fold, transactor, type Aggregate, type Cause, type EventStore, type NewEvent, type TransactorOptions } from './index.js';
 import { fakeClock, memoryEventStore, type MemoryEventStore } from './testing.js';
 import { all } from './event-store.contract.js';
 
@@ -214,9 +214,10 @@ describe('transact', () => {
   it('records every cause exactly once and keeps time and revisions rising, whatever fails and races', async () => {
     await fc.assert(
       fc.asyncProperty(
+        fc.constantFrom(0, 3, 100),
         fc.array(fc.record({ causes: fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 5 }), turn: fc.integer({ min: -1000, max: 1000 }), fail: fc.option(fc.constantFrom('before' as const, 'after' as const)) }), { maxLength: 8 }),
-        async (rounds) => {
-          const { store, transact, clock } = setUp({ decisionsMax: 50, triesMax: 20 });
+        async (rememberedEvents, rounds) => {
+          const { store, transact, clock } = setUp({ decisionsMax: 50, triesMax: 20, rememberedEvents });
           for (const { causes, turn, fail } of rounds) {
             clock.advance(turn);
             if (fail !== null) store.failAppends(fail);
@@ -237,7 +238,113 @@ describe('transact', () => {
   });
 });
 
-function setUp(options: { decisionsMax?: number; triesMax?: number } = {}) {
+describe('transact with states that are remembered', () => {
+  it('reads a stream once and decides on what it remembers from then on', async () => {
+    const { transact, reads } = counted({ rememberedEvents: 100 });
+    await transact(door, '1', cause('a'), () => [opened]);
+    expect(await transact(door, '1', cause('b'), (state) => (state.status === 'open' ? [closed] : []))).toMatchObject({ revision: 1, state: { status: 'closed', changes: 2 } });
+    expect(await transact(door, '1', cause('c'), () => [opened])).toMatchObject({ revision: 2, state: { changes: 3 } });
+    expect(reads()).toBe(1);
+  });
+
+  it('asks the record before it refuses, has nothing to record, or answers what a cause recorded', async () => {
+    const { store, transact } = counted({ rememberedEvents: 100 });
+    const elsewhere = transactor(store, fakeClock());
+    await transact(door, '1', cause('a'), () => [opened]);
+    await elsewhere(door, '1', cause('b'), () => [closed]);
+    const openIfClosed = (state: Door): DoorEvent[] => {
+      if (state.status !== 'closed') throw new Error('it stands open');
+      return [opened];
+    };
+    expect(await transact(door, '1', cause('c'), openIfClosed)).toMatchObject({ revision: 2, replayed: false });
+    await elsewhere(door, '1', cause('d'), () => [closed]);
+    expect(await transact(door, '1', cause('e'), (state) => (state.status === 'closed' ? [opened] : []))).toMatchObject({ revision: 4 });
+    expect(await transact(door, '1', cause('c'), () => [closed])).toMatchObject({ replayed: true, revision: 4, events: [{ type: 'DoorOpened', revision: 2 }] });
+    expect(await transact(door, '1', cause('d'), () => [closed])).toMatchObject({ replayed: true, events: [{ type: 'DoorClosed', revision: 3 }] });
+  });
+
+  it('does not decide on a remembered state when the record holds an event that it does not know', async () => {
+    const { store, transact } = counted({ rememberedEvents: 100 });
+    await transact(door, '1', cause('a'), () => [opened]);
+    await store.append('door-1', [{ ...(store.all()[0] as NewEvent), id: 'b7d8f6f4-8f0a-4b8e-9c53-0d1e8c8f8a10', type: 'DoorPainted' }], 0);
+    await expect(transact(door, '1', cause('b'), () => [closed])).rejects.toMatchObject({ name: 'UnknownEventType' });
+  });
+
+  it('forgets a stream whose append has an unknown outcome', async () => {
+    const { store, transact, reads } = counted({ rememberedEvents: 100 });
+    await transact(door, '1', cause('a'), () => [opened]);
+    store.failAppends('after', 3);
+    await expect(transact(door, '1', cause('b'), () => [closed])).rejects.toMatchObject({ code: 'record.unavailable' });
+    expect(await transact(door, '1', cause('b'), () => [closed])).toMatchObject({ replayed: true, revision: 1 });
+    expect(reads()).toBe(2);
+  });
+
+  it('remembers only so many events, those of the streams used last', async () => {
+    const { transact, reads } = counted({ rememberedEvents: 3 });
+    for (const id of ['1', '2', '3', '4']) await transact(door, id, cause('a'), () => [opened]);
+    expect(reads()).toBe(4);
+    await transact(door, '4', cause('b'), () => [closed]); // two events of 4, one of 3
+    expect(reads()).toBe(4);
+    await transact(door, '2', cause('b'), () => [closed]);
+    expect(reads()).toBe(5);
+  });
+
+  it('records the same as without remembering, whoever else writes, also when processes race and appends fail', async () => {
+    const step = fc.record({ process: fc.nat({ max: 2 }), door: fc.nat({ max: 2 }), cause: fc.nat({ max: 12 }), assumeNew: fc.boolean(), fail: fc.option(fc.constantFrom('before' as const, 'after' as const), { freq: 6 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 12 }), fc.nat({ max: 12 }), async (rounds, rememberedEvents) => {
+        const store = memoryEventStore();
+        const clock = fakeClock();
+        const options = { decisionsMax: 50, triesMax: 20, backOffMs: 0 };
+        const processes = [0, 1, 2].map(() => transactor(store, clock, { ...options, rememberedEvents }));
+        // Refuses, has nothing to record, or turns the door, by its state alone.
+        const turn = (state: Door): DoorEvent[] => {
+          if (state.changes % 7 === 6) throw new Error('stuck');
+          if (state.changes % 5 === 4 && state.status === 'open') return [];
+          return state.status === 'open' ? [closed] : [opened, closed, opened];
+        };
+        for (const round of rounds) {
+          await Promise.all(round.map(async ({ process, door: id, cause: n, assumeNew, fail }) => {
+            if (fail !== null) store.failAppends(fail);
+            const known = (await all(store.read(`door-${id}`))).some(({ metadata }) => metadata.causationId === `cause:${n}`);
+            const result = await processes[process]!(door, String(id), cause(`cause:${n}`, { assumeNew }), turn).catch((error: Error) => error);
+            if (known) expect(result).toMatchObject({ replayed: true });
+          }));
+          if (round.length > 1) continue;
+          // Alone, it ends as if nothing were remembered.
+          const { door: id, cause: n } = round[0]!;
+          const stream = await all(store.read(`door-${id}`));
+          const own = stream.filter(({ metadata }) => metadata.causationId === `cause:${n}`);
+          const before = stream.slice(0, own[0]?.revision ?? stream.length);
+          const decided = ((): DoorEvent[] => {
+            try {
+              return turn(fold(door, before));
+            } catch {
+              return [];
+            }
+          })();
+          expect(own.map(({ type }) => type)).toEqual(decided.map(({ type }) => type));
+        }
+        for (const id of [0, 1, 2]) {
+          const events = await all(store.read(`door-${id}`));
+          const runs = events.map(({ metadata }) => metadata.causationId).filter((id, index, list) => id !== list[index - 1]);
+          expect(runs).toHaveLength(new Set(runs).size);
+          expect(events.map(({ revision }) => revision)).toEqual(events.map((_, index) => index));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+function counted(options: TransactorOptions) {
+  const store = memoryEventStore();
+  let reads = 0;
+  const counting: EventStore = { ...store, read: (...args) => ((reads += 1), store.read(...args)) };
+  return { store, transact: transactor(counting, fakeClock(), { triesMax: 3, backOffMs: 1, ...options }), reads: () => reads };
+}
+
+function setUp(options: TransactorOptions = {}) {
   const store = memoryEventStore();
   const clock = fakeClock();
   return { store, clock, transact: transactor(store, clock, { triesMax: 3, backOffMs: 1, ...options }) };

@@ -7,6 +7,9 @@ import { createPool, isDatabaseUnavailable, migrate, postgresMigrations, type Mi
 import { list, optional, url, type Config } from './config.js';
 import { StartFault, type ServiceContext } from './run-service.js';
 
+/** A few kilobytes each, so some tens of megabytes at most. */
+const REMEMBERED_EVENTS = 20_000;
+
 /** Where the three servers are. Without Kafka the conversation goes through topic streams of the store. */
 export function partSettings() {
   return {
@@ -51,7 +54,7 @@ export async function connectParts(
   const bus = config.kafkaBrokers.length > 0 ? kafkaBus({ brokers: config.kafkaBrokers, clientId: `sejam-${name}`, log }) : logBus({ store });
   onClose(() => bus.close());
   const clock = domainClock(record, Date.now);
-  return { store, record, clock, transact: transactor(store, clock), pool, bus };
+  return { store, record, clock, transact: transactor(store, clock, { rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
 }
 
 /**

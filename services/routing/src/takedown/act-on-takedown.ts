@@ -39,7 +39,7 @@ export class Takedowns {
   async actHere(takedownId: string, cause: RequestCause, decide: DecideOnTakedown, content?: ContentOfTakedown): Promise<Acted> {
     // Only what issues an order needs them: answers and deliveries are recorded before they are known, too.
     const known = await this.options.policies.all().then((all) => () => all, (error: unknown) => () => { throw error; });
-    const { events, state, replayed } = await this.#transact(takedown, takedownId, cause, (current, context) => {
+    const { events, state, replayed } = await this.#transact(takedown, takedownId, { ...cause, assumeNew: content !== undefined }, (current, context) => {
       const platform = current.status === 'none' ? content?.platform : current.platform;
       const endpoint = platform === undefined ? undefined : this.options.platforms.endpointOf(platform);
       const { legalBases, desk, redress } = this.options;

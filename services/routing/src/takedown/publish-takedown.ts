@@ -29,11 +29,11 @@ export class PublishTakedown {
     return { type: ceTypeOf(topic, event.type), data: encode(topic, event.type, { takedown: summaryOf(state), ...event.data }) };
   }
 
-  /** Events of one stream come in order; after a gap, or the first time, the stream is read up to the event. */
+  /** Events of one stream come in order; what is not folded any more is read up to the event. */
   async #stateAfter(event: StoredEvent<TakedownEvent>): Promise<Takedown> {
     const { stream, revision } = event;
-    const known = this.#folded.get(stream);
-    const state = known !== undefined && known.revision === revision - 1 ? fold(takedown, [event], known.state) : await this.#read(stream, revision);
+    const known = revision === 0 ? { revision: -1, state: takedown.initialState } : this.#folded.get(stream);
+    const state = known?.revision === revision - 1 ? fold(takedown, [event], known.state) : await this.#read(stream, revision);
     this.#folded.delete(stream);
     this.#folded.set(stream, { revision, state });
     if (this.#folded.size > FOLDED_MAX) this.#folded.delete(this.#folded.keys().next().value as string);
