@@ -5,7 +5,7 @@ export {
   createSubjectKey,
   decryptFields,
   encryptFields,
-  forgetSubject,
+  forgetSubjects,
   privacyMigrations,
   readSubjectKey,
   resealSubjectKeys,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Pool } from '@sejam/postgres';
 import { testDatabase, type TestDatabase } from '@sejam/testkit';
 import { MasterKey } from './master-key.js';
-import { checkSubjectKeys, createSubjectKey, decryptFields, encryptFields, forgetSubject, privacyMigrations, readSubjectKey, resealSubjectKeys } from './subject-key.js';
+import { checkSubjectKeys, createSubjectKey, decryptFields, encryptFields, forgetSubjects, privacyMigrations, readSubjectKey, resealSubjectKeys } from './subject-key.js';
 
 const oldKey = randomBytes(32);
 const newKey = randomBytes(32);
@@ -45,8 +45,8 @@ describe('a subject', () => {
 
   it('that is forgotten stays forgotten: a key made later does not open what was written before', async () => {
     const fields = encryptFields(await createSubjectKey(pool, masterKey, 's1'), place, reporter);
-    expect(await forgetSubject(pool, 's1')).toBe(true);
-    expect(await forgetSubject(pool, 's1')).toBe(false);
+    expect(await forgetSubjects(pool, ['s1'])).toBe(1);
+    expect(await forgetSubjects(pool, ['s1'])).toBe(0);
     expect(await readSubjectKey(pool, masterKey, 's1')).toBeUndefined();
     const later = await createSubjectKey(pool, masterKey, 's1');
     expect(() => decryptFields(later, place, fields)).toThrow(expect.objectContaining({ name: 'SealBroken' }));
@@ -68,7 +68,7 @@ describe('a subject', () => {
     const alone = new MasterKey([newKey], 'The master key file master.key');
     await checkSubjectKeys(pool, both);
     await expect(checkSubjectKeys(pool, alone)).rejects.toThrow(`The master key file master.key does not hold master key ${masterKey.currentId}`);
-    await forgetSubject(pool, 's8');
+    await forgetSubjects(pool, ['s8']);
     expect(await resealSubjectKeys(pool, both)).toBe(1_099);
     expect(await resealSubjectKeys(pool, both)).toBe(0);
     await checkSubjectKeys(pool, alone);

@@ -42,11 +42,11 @@ export async function readSubjectKey(client: Client, masterKey: MasterKey, subje
 }
 
 /**
- * Deletes the key; whatever the record holds of the subject can then be read by nobody. Says whether there was one. Safe to repeat, and
- * to be repeated: after a restore of an older backup the key is back.
+ * Deletes the keys; whatever the record holds of these subjects can then be read by nobody. Resolves with how many there were. Safe to
+ * repeat, and to be repeated: after a restore of an older backup the keys are back.
  */
-export async function forgetSubject(client: Client, subjectId: string): Promise<boolean> {
-  return (await client.query('DELETE FROM subject_key WHERE subject_id = $1', [subjectId])).rowCount === 1;
+export async function forgetSubjects(client: Client, subjectIds: readonly string[]): Promise<number> {
+  return (await client.query('DELETE FROM subject_key WHERE subject_id = ANY($1)', [subjectIds])).rowCount ?? 0;
 }
 
 /** Each field by itself; absent fields stay absent. The result may stand in the event's data. */

@@ -21,4 +21,9 @@ export const intakeAccess = defineAccess([
   { method: 'GET', path: '/v1/organisations/:id/keys', roles: ['operator', 'auditor'] },
   { method: 'POST', path: '/v1/organisations/:id/keys/:keyId/rotation', roles: ['operator'] },
   { method: 'DELETE', path: '/v1/organisations/:id/keys/:keyId', roles: ['operator'] },
+  { method: 'POST', path: '/v1/privacy/erasures', roles: ['operator'] },
+  { method: 'GET', path: '/v1/privacy/erasures', roles: ['operator', 'auditor'] },
+  { method: 'GET', path: '/v1/privacy/erasures/:id', roles: ['operator', 'auditor'] },
+  { method: 'POST', path: '/v1/privacy/erasures/:id/confirmation', roles: ['operator'] },
+  { method: 'POST', path: '/v1/privacy/erasures/:id/withdrawal', roles: ['operator'] },
 ]);

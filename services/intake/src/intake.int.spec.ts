@@ -1,90 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { busMigrations } from '@sejam/bus';
-import { legalBases } from '@sejam/contracts';
-import { transactor } from '@sejam/event-sourcing';
-import { fakeClock, memoryEventStore } from '@sejam/event-sourcing/testing';
-import { postgresMigrations, runProjection, type Pool, type Projection } from '@sejam/postgres';
-import { createMasterKeyFile, privacyMigrations } from '@sejam/privacy';
-import {
-  createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, startService, transactorForRequests,
-  type Problem, type RunningService,
-} from '@sejam/service-host';
+import { memoryEventStore } from '@sejam/event-sourcing/testing';
+import type { Pool } from '@sejam/postgres';
 import { testDatabase, type TestDatabase } from '@sejam/testkit';
 import { intakeAccess } from './access.js';
-import { IntakeModule } from './intake.module.js';
-import { applyOrganisationEvents } from './organisation/organisation-view.js';
-import { seedOrganisations, seeds } from './organisation/seed-organisations.js';
-import { IdempotencyKeys } from './report/idempotency-keys.js';
-import type { ReportDocument } from './report/report-document.js';
-import { applyReportEvents } from './report/report-view.js';
+import { intakeMigrations, intakeParts, newReport, startIntake, videoId as video, type Answer } from './intake.example.js';
 
 const store = memoryEventStore();
-const clock = fakeClock();
-const keys: Record<string, string> = {};
-for (const { holders } of seeds) for (const name of Object.keys(holders)) keys[name] = newApiKey(name.toLowerCase()).key;
+const parts = intakeParts();
+const { keys, clock } = parts;
 
 let database: TestDatabase;
 let pool: Pool;
-let projections: Projection[];
-let service: RunningService;
+let intake: Awaited<ReturnType<typeof startIntake>>;
 
 beforeAll(async () => {
   database = await testDatabase();
-  pool = await database.pool('intake', [postgresMigrations, { part: 'intake', folder: new URL('../migrations/', import.meta.url) }, busMigrations, privacyMigrations]);
-  const transact = transactor(store, clock);
-  await seedOrganisations(transact, { baseUrl: '', recordId: 'r', keys, webhookSecrets: {} }, new Date());
-  await seedOrganisations(transact, { baseUrl: '', recordId: 'r', keys, webhookSecrets: {} }, new Date());
-  const directory = new IdentityDirectory().alwaysFresh();
-  for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
-  const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents });
-  const organisations = runProjection({ pool, store, name: 'organisations', prefixes: ['organisation-'], apply: applyOrganisationEvents });
-  projections = [reports, organisations];
-  service = await startService({
-    name: 'intake',
-    module: IntakeModule.with({
-      store, clock, pool, reports, organisations, directory,
-      transact: transactorForRequests(transact),
-      idempotencyKeys: new IdempotencyKeys(pool),
-      masterKey: createMasterKeyFile(join(mkdtempSync(join(tmpdir(), 'sejam-')), 'master.key')),
-      legalBases: legalBases(),
-      metrics: new Metrics('intake'),
-    }),
-    config: readConfig(hostSettings({ port: 0, internalPort: 0 }), { RATE_LIMIT_PER_KEY: '100000' }),
-    log: createLogger({ name: 'intake', level: 'silent' }),
-    access: intakeAccess,
-    directory,
-    readiness: { record: () => store.ping() },
-  });
+  pool = await database.pool('intake', intakeMigrations);
+  intake = await startIntake({ store, pool, ...parts });
 });
 
 afterAll(async () => {
-  await service?.close();
-  await Promise.all((projections ?? []).map((projection) => projection.stop()));
+  await intake?.stop();
   await database?.drop();
 });
 
-type Answer = { status: number; body: Omit<ReportDocument, 'status'> & Omit<Problem, 'status'> & { results: { status: number; report?: ReportDocument; problem?: Problem }[]; items: ReportDocument[]; next?: string; key: string; keyId: string; holder: string } };
-
-async function call(method: string, path: string, key: string | undefined, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(`${service.url}${path}`, {
-    method,
-    headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  return { status: response.status, body: (await response.json()) as Answer['body'] };
-}
-
-let counter = 0;
-const video = () => `7399295712095${String((counter += 1)).padStart(6, '0')}`;
-const newReport = (changes: object = {}) => ({
-  reference: `BWS-${(counter += 1)}`, category: 'hoax.voting_procedure', contentForm: 'video', region: '32.73', summary: 'Claims that voting moved',
-  legalBasis: ['UU-10-2016:69-c'], contents: [{ url: `https://www.tiktok.com/@x/video/${video()}?_r=1` }], ...changes,
-});
+const call: typeof intake.call = (...request) => intake.call(...request);
 const approval = { reasons: 'Voting is on 27 November, as KPU announced.', requestedAction: 'removed', factCheck: { statement: 'KPU: the day has not moved' } };
-const submit = (changes: object = {}, key = keys['bawaslu']) => call('POST', '/v1/reports', key, newReport(changes));
+const submit = (changes: object = {}, key = keys['bawaslu']): Promise<Answer> => call('POST', '/v1/reports', key, newReport(changes));
 
 describe('POST /v1/reports', () => {
   it('answers each content at once, in order, with the takedown it belongs to', async () => {
@@ -117,7 +59,7 @@ describe('POST /v1/reports', () => {
     expect(await call('POST', '/v1/reports', keys['bawaslu'], { ...report, reporter: { name: 'Ani' } })).toMatchObject({ status: 200 });
     expect(await call('POST', '/v1/reports', keys['kpu'], { ...report, summary: 'Something else' })).toMatchObject({ status: 201 });
 
-    const once = { 'idempotency-key': `k-${counter}` };
+    const once = { 'idempotency-key': 'once' };
     const first = await call('POST', '/v1/reports', keys['bawaslu'], newReport(), once);
     expect(await call('POST', '/v1/reports', keys['bawaslu'], newReport(), once)).toMatchObject({ status: 409, body: { code: 'request.key-reused' } });
     expect(first.status).toBe(201);

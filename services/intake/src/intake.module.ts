@@ -1,4 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
+import { EraseSubjects } from './erasure/erase-subjects.js';
 import { PORTS, type IntakePorts } from './intake-ports.js';
 import { ManageOrganisations } from './organisation/manage-organisations.js';
 import { DecideReports } from './report/decide-reports.js';
@@ -11,7 +12,7 @@ export class IntakeModule {
   static with(ports: IntakePorts): DynamicModule {
     return {
       module: IntakeModule,
-      controllers: [SubmitReport, DecideReports, GetReports, ManageOrganisations, PassDecisionDeadline],
+      controllers: [SubmitReport, DecideReports, GetReports, ManageOrganisations, EraseSubjects, PassDecisionDeadline],
       providers: [{ provide: PORTS, useValue: ports }],
     };
   }

@@ -6,6 +6,8 @@ import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/priva
 import { busState, connectParts, followCheckpoint, IdentityDirectory, parkedAccess, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
+import { forgetErased } from './erasure/erasure-view.js';
+import { isErasureEvent, publishErasure } from './erasure/publish-erasure.js';
 import { IntakeModule } from './intake.module.js';
 import type { IntakePorts } from './intake-ports.js';
 import { keepKeyUse } from './organisation/key-use.js';
@@ -31,6 +33,8 @@ await runService('intake', async (context) => {
     for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
     return true;
   });
+  const again = await patiently('the erasures', context, () => forgetErased({ store, pool }));
+  if (again > 0) log.warn({ deleted: again }, 'Keys or names of people who were erased were there again and are deleted');
   const following = store.subscribe({ name: 'keys', prefixes: ['organisation-'], handle: (events) => Promise.resolve(events.forEach((event) => directory.apply(event))) });
   onClose(() => following.stop());
 
@@ -75,8 +79,9 @@ await runService('intake', async (context) => {
 
 /** One message per event, ProtoJSON. */
 function worded(stored: StoredEvent): { type: string; data: object } {
-  const { topic, type, data } = stored.stream.startsWith('report-')
-    ? { topic: 'sejam.intake.v1' as Topic, ...publishReport(stored as StoredEvent<ReportEvent>) }
-    : { topic: 'sejam.identity.v1' as Topic, ...(stored as StoredEvent<OrganisationEvent>) };
+  const topic: Topic = stored.stream.startsWith('report-') ? 'sejam.intake.v1' : 'sejam.identity.v1';
+  const { type, data } = topic === 'sejam.intake.v1' ? publishReport(stored as StoredEvent<ReportEvent>) : publishOrganisation(stored as StoredEvent<OrganisationEvent>);
   return { type: ceTypeOf(topic, type), data: encode(topic, type, data) };
 }
+
+const publishOrganisation = (event: OrganisationEvent) => (isErasureEvent(event) ? publishErasure(event) : event);

@@ -7,7 +7,7 @@ export type ServiceName = (typeof services)[number];
 /** First fit decides: what is more precise stands above. */
 const table: readonly (readonly [pattern: RegExp, service: ServiceName])[] = [
   [/^\/v1\/reports\/[^/]+\/outcome$/, 'reporting'],
-  [/^\/v1\/(reports|organisations)(\/|$)/, 'intake'],
+  [/^\/v1\/(reports|organisations|privacy)(\/|$)/, 'intake'],
   [/^\/v1\/(takedowns|platforms|deliveries|refused-webhooks|webhook-keys)(\/|$)/, 'routing'],
   [/^\/v1\/(clocks|sla-policies)(\/|$)/, 'sla'],
   [/^\/v1\/(board|statistics|exports|transparency|events)(\/|$)/, 'reporting'],

@@ -12,6 +12,7 @@ describe('the path table', () => {
     [`/v1/reports/${uuid}/approval`, 'intake'],
     [`/v1/reports/${uuid}/outcome`, 'reporting'],
     ['/v1/organisations/bawaslu/keys/k1/rotation', 'intake'],
+    [`/v1/privacy/erasures/report-${uuid}.1/confirmation`, 'intake'],
     [`/v1/takedowns/${uuid}/escalations/1/approval`, 'routing'],
     ['/v1/platforms/tiktok/webhooks', 'routing'],
     [`/v1/platforms/tiktok/orders/${uuid}.1/answers`, 'routing'],

@@ -88,7 +88,9 @@ export class ManageOrganisations {
 
   /** The name goes into a kept table, sealed; the record knows the officer by `holder` alone. */
   @Post(':id/officers')
-  async addOfficer(@Param('id') id: string, @Body() { name }: AddOfficerBody, @RequestCause() cause: RequestCause): Promise<{ holder: string; eventId: string }> {
+  async addOfficer(@Param('id') id: string, @Body() { name }: AddOfficerBody, @RequestCause() requested: RequestCause): Promise<{ holder: string; eventId: string }> {
+    // Without the request's hash: that of a name is soon guessed, and stands in the record, where no erasure reaches it.
+    const { request: _, ...cause } = requested;
     const { pool, masterKey } = this.ports;
     const holder = `officer:${randomUUID()}`;
     // Before the event that refers to it; a name without an event is removed again.
@@ -97,11 +99,22 @@ export class ManageOrganisations {
     try {
       const { events, first } = await this.#transact(id, cause, (state) => addOfficer(state, { holder }));
       const recorded = events.find((event) => event.type === 'OfficerAdded')?.data.holder ?? holder;
-      if (recorded !== holder) await removeName();
+      if (recorded !== holder) {
+        await removeName();
+        await this.#refuseOtherName(recorded, name);
+      }
       return { holder: recorded, eventId: first };
     } catch (error) {
       if ((error as Error).name === 'DomainError' && (error as DomainError).kind !== 'unavailable') await removeName();
       throw error;
+    }
+  }
+
+  /** A retry is told from another request by the name that was kept; one that was erased since is compared with nothing. */
+  async #refuseOtherName(holder: string, name: string): Promise<void> {
+    const { rows } = await this.ports.pool.query<{ sealed_name: string }>('SELECT sealed_name FROM officer WHERE holder = $1', [holder]);
+    if (rows[0] !== undefined && this.ports.masterKey.open(rows[0].sealed_name, ['officer', holder]).toString('utf8') !== name) {
+      throw new DomainError('request.key-reused', 'conflict', 'This Idempotency-Key was used before, for another request');
     }
   }
 

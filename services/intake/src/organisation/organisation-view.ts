@@ -1,5 +1,6 @@
 import type { StoredEvent } from '@sejam/event-sourcing';
 import type { Client } from '@sejam/postgres';
+import { applyErasures } from '../erasure/erasure-view.js';
 import type { OrganisationEvent } from './organisation.js';
 
 /** Rows of organisations and keys. Each statement may be repeated; an event type that this code does not know is skipped. */
@@ -17,6 +18,9 @@ export async function applyOrganisationEvents(client: Client, events: readonly S
         break;
       }
       case 'OfficerAdded':
+      case 'ErasureRequested':
+      case 'ErasureWithdrawn':
+      case 'SubjectErased':
         break;
       case 'KeyIssued': {
         const { organisation, keyId, holder, roles, expiresAt } = event.data;
@@ -40,4 +44,5 @@ export async function applyOrganisationEvents(client: Client, events: readonly S
         break;
     }
   }
+  await applyErasures(client, events);
 }

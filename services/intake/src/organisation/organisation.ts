@@ -1,4 +1,5 @@
-import { DomainError, type Aggregate } from '@sejam/event-sourcing';
+import { DomainError, type Aggregate, type RecordedEvent } from '@sejam/event-sourcing';
+import { erasureEventTypes, evolveErasures, noSuchSubject, type Erasure, type ErasureEvent, type ErasureSubject } from '../erasure/erasure.js';
 
 export type OrganisationKind = 'agency' | 'partner' | 'platform' | 'auditor' | 'operator';
 export type PartnerKind = 'media' | 'civil_society' | 'academia' | 'religious' | 'creator';
@@ -30,7 +31,8 @@ export type OrganisationEvent =
       type: 'KeyRotated';
       data: { organisation: string; keyId: string; newKeyId: string; secretSha256: string; overlapUntil: string };
     }
-  | { type: 'KeyRevoked'; data: { organisation: string; keyId: string } };
+  | { type: 'KeyRevoked'; data: { organisation: string; keyId: string } }
+  | ErasureEvent;
 
 interface Key {
   holder: string;
@@ -42,12 +44,21 @@ interface Key {
 /** Only what the decisions below look at. */
 export type Organisation =
   | { status: 'none' }
-  | { status: 'registered'; organisation: string; kind: OrganisationKind; executor?: string; officers: readonly string[]; keys: Readonly<Record<string, Key>>; lastEventId: string };
+  | {
+      status: 'registered';
+      organisation: string;
+      kind: OrganisationKind;
+      executor?: string;
+      officers: readonly string[];
+      keys: Readonly<Record<string, Key>>;
+      lastEventId: string;
+      erasures?: readonly Erasure[];
+    };
 
 export const organisation: Aggregate<Organisation, OrganisationEvent> = {
   category: 'organisation',
   initialState: { status: 'none' },
-  eventTypes: ['OrganisationRegistered', 'OfficerAdded', 'KeyIssued', 'KeyRotated', 'KeyRevoked'],
+  eventTypes: ['OrganisationRegistered', 'OfficerAdded', 'KeyIssued', 'KeyRotated', 'KeyRevoked', ...erasureEventTypes],
   evolve: (state, event): Organisation => {
     if (event.type === 'OrganisationRegistered') {
       const { organisation, kind, executor } = event.data;
@@ -60,7 +71,7 @@ export const organisation: Aggregate<Organisation, OrganisationEvent> = {
 
 type Registered = Extract<Organisation, { status: 'registered' }>;
 
-function afterwards(state: Registered, event: Exclude<OrganisationEvent, { type: 'OrganisationRegistered' }>): Registered {
+function afterwards(state: Registered, event: RecordedEvent<Exclude<OrganisationEvent, { type: 'OrganisationRegistered' }>>): Registered {
   switch (event.type) {
     case 'OfficerAdded':
       return { ...state, officers: [...state.officers, event.data.holder] };
@@ -77,6 +88,10 @@ function afterwards(state: Registered, event: Exclude<OrganisationEvent, { type:
       const old = state.keys[event.data.keyId];
       return old === undefined ? state : withKey(state, event.data.keyId, { ...old, status: 'revoked' });
     }
+    case 'ErasureRequested':
+    case 'ErasureWithdrawn':
+    case 'SubjectErased':
+      return { ...state, erasures: evolveErasures(state, event) };
   }
 }
 
@@ -154,6 +169,13 @@ export function revokeKey(state: Organisation, { keyId }: { keyId: string }): Or
   const key = keys[keyId];
   if (key === undefined) throw keyNotFound();
   return key.status === 'revoked' ? [] : [{ type: 'KeyRevoked', data: { organisation, keyId } }];
+}
+
+/** Whose data an erasure of this officer's name is about. The keys stay: who must not act any longer has them revoked. */
+export function officerOf(state: Organisation, holder: string): ErasureSubject {
+  const { organisation, officers } = registered(state);
+  if (!officers.includes(holder)) throw noSuchSubject(`${organisation} has no officer ${holder}`);
+  return { kind: 'officer', organisation, holder };
 }
 
 function registered(state: Organisation): Registered {

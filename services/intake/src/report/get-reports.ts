@@ -4,10 +4,12 @@ import { IsIn, IsInt, IsISO8601, IsString, Length, Matches, Max, MaxLength, Min 
 import { platforms } from '@sejam/content';
 import { DomainError, fold, type StoredEvent } from '@sejam/event-sourcing';
 import { decryptFields, readSubjectKey } from '@sejam/privacy';
-import { Caller, MayBeAbsent, RequestRefused } from '@sejam/service-host';
+import { Caller, MayBeAbsent } from '@sejam/service-host';
+import { isErased } from '../erasure/erasure.js';
 import { PORTS, type IntakePorts } from '../intake-ports.js';
 import { report, type OpenReport, type ReportEvent } from './report.js';
-import { reportDocument, type ReportDocument } from './report-document.js';
+import { readCursor, writeCursor } from '../time-cursor.js';
+import { erasedReporter, reportDocument, type ReportDocument } from './report-document.js';
 import { regionCode } from './submit-report.js';
 
 class ReportsQuery {
@@ -25,6 +27,8 @@ class ReportsQuery {
   @MayBeAbsent() @Type(() => Number) @IsInt() @Min(1) @Max(200) limit?: number;
 }
 
+const reportId = /^[0-9a-f-]{36}$/;
+
 /** How long a list waits until it holds what was appended before it was asked for. */
 const catchUpMs = 2_000;
 
@@ -40,8 +44,8 @@ export class GetReports {
     if (state.status === 'none' || (caller.scope === 'own' && state.reportedBy !== caller.organisation)) {
       throw new DomainError('report.not-found', 'not-found', 'There is no such report');
     }
-    const reporter = caller.organisation === state.reportedBy ? await this.#reporter(history) : undefined;
-    return { ...reportDocument(state, state.lastDecisionEventId), ...(reporter === undefined ? {} : { reporter }) };
+    const reporter = caller.organisation === state.reportedBy ? await this.#reporter(history, state) : {};
+    return { ...reportDocument(state, state.lastDecisionEventId), ...reporter };
   }
 
   /** Newest first. Holds whatever was appended before the request came. */
@@ -49,7 +53,7 @@ export class GetReports {
   async list(@Query() query: ReportsQuery, @Caller() caller: Caller): Promise<{ items: ReportDocument[]; next?: string }> {
     await this.#catchUp();
     const { reference, status, reportedBy, category, region, platform, submittedFrom, submittedTo, cursor, limit = 50 } = query;
-    const [beforeTime, beforeId] = cursor === undefined ? [null, null] : readCursor(cursor);
+    const [beforeTime, beforeId] = cursor === undefined ? [null, null] : readCursor(cursor, reportId);
     const { rows } = await this.ports.pool.query<{ id: string; submitted_at: Date; state: OpenReport }>(
       `SELECT id, submitted_at, state FROM report
        WHERE ($1::text IS NULL OR reference = $1) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR reported_by = $3)
@@ -77,20 +81,13 @@ export class GetReports {
     }
   }
 
-  /** Only for the organisation that submitted: the reporter is nobody else's business. */
-  async #reporter(history: readonly StoredEvent[]): Promise<ReportDocument['reporter']> {
+  /** Only for the organisation that submitted: the reporter is nobody else's business. Whoever was erased is not shown even where the key is still there, or there again. */
+  async #reporter(history: readonly StoredEvent[], state: OpenReport): Promise<Pick<ReportDocument, 'reporter'>> {
+    if (isErased(state)) return erasedReporter(state);
     const submitted = history.find((event): event is StoredEvent<Extract<ReportEvent, { type: 'ReportSubmitted' }>> => event.type === 'ReportSubmitted');
-    if (submitted?.data.reporter === undefined) return undefined;
+    if (submitted?.data.reporter === undefined) return {};
     const { subjectId, ...fields } = submitted.data.reporter;
     const key = await readSubjectKey(this.ports.pool, this.ports.masterKey, subjectId);
-    return key === undefined ? {} : decryptFields(key, { stream: submitted.stream, eventId: submitted.id }, fields);
+    return { reporter: key === undefined ? {} : decryptFields(key, { stream: submitted.stream, eventId: submitted.id }, fields) };
   }
-}
-
-const writeCursor = (time: Date, id: string): string => Buffer.from(`${time.toISOString()} ${id}`).toString('base64url');
-
-function readCursor(cursor: string): [string, string] {
-  const [time = '', id = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ');
-  if (Number.isNaN(Date.parse(time)) || !/^[0-9a-f-]{36}$/.test(id)) throw new RequestRefused(400, 'request.invalid-cursor', 'This cursor was not made here: begin without one');
-  return [time, id];
 }

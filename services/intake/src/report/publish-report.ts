@@ -1,7 +1,9 @@
+import { publishErasure } from '../erasure/publish-erasure.js';
 import type { ReportEvent } from './report.js';
 
 /** What intake tells of a stored event: all but the reporter and the hash of the request. */
-export function publishReport({ type, data }: ReportEvent): { type: ReportEvent['type']; data: object } {
+export function publishReport(event: ReportEvent): { type: ReportEvent['type']; data: object } {
+  const { type, data } = event;
   switch (type) {
     case 'ReportSubmitted': {
       const { reporter: _reporter, requestSha256: _requestSha256, ...published } = data;
@@ -17,5 +19,9 @@ export function publishReport({ type, data }: ReportEvent): { type: ReportEvent[
     case 'ReportWithdrawn':
     case 'DeadlinePassed':
       return { type, data };
+    case 'ErasureRequested':
+    case 'ErasureWithdrawn':
+    case 'SubjectErased':
+      return publishErasure(event);
   }
 }

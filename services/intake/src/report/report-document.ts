@@ -1,3 +1,4 @@
+import { isErased } from '../erasure/erasure.js';
 import type { OpenReport } from './report.js';
 
 /** One URL of a report, in the order of the request. */
@@ -32,7 +33,8 @@ export interface ReportDocument {
   summary: string;
   evidence?: OpenReport['statement']['evidence'];
   contents: ContentDocument[];
-  reporter?: { name?: string; contact?: string };
+  /** To the organisation that submitted the report alone. */
+  reporter?: { name?: string; contact?: string; erased?: true };
   eventId: string;
 }
 
@@ -52,4 +54,9 @@ export function reportDocument(state: OpenReport, eventId: string = state.submit
   }
   const contents = byIndex.sort(([one], [other]) => one - other).map(([, content]) => content);
   return { id, reference, status, reportedBy, submittedAt, ...statement, contents, eventId };
+}
+
+/** For the organisation that submitted: nobody else is told that there was a reporter. */
+export function erasedReporter(state: OpenReport): Pick<ReportDocument, 'reporter'> {
+  return isErased(state) ? { reporter: { erased: true } } : {};
 }

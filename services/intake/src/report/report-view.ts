@@ -1,5 +1,6 @@
 import type { StoredEvent } from '@sejam/event-sourcing';
 import type { Client } from '@sejam/postgres';
+import { applyErasures } from '../erasure/erasure-view.js';
 import { report, type OpenReport, type Report, type ReportEvent } from './report.js';
 
 /** A report as its row keeps it: ciphertext stays in the record. */
@@ -29,6 +30,7 @@ export async function applyReportEvents(client: Client, events: readonly StoredE
   }
   const open = [...folded].flatMap(([id, { revision, state }]) => (state.status === 'none' ? [] : [{ id, revision, state }]));
   await upsert(client, open);
+  await applyErasures(client, events);
   await client.query(
     `INSERT INTO idempotency_key (cause, request_sha256) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING`,
     [[...keys.keys()], [...keys.values()]],

@@ -1,5 +1,6 @@
 import { DomainError, type Aggregate, type Decided, type RecordedEvent } from '@sejam/event-sourcing';
 import { decisionDue } from '@sejam/deadlines';
+import { erasureEventTypes, evolveErasures, noSuchSubject, type Erasure, type ErasureEvent, type ErasureSubject } from '../erasure/erasure.js';
 
 export interface ReportedContent {
   /** Its place in the request's `contents`. */
@@ -112,7 +113,8 @@ export type ReportEvent =
     }
   /** `approved`: the contents whose takedowns this report leaves. */
   | { type: 'ReportWithdrawn'; data: { reportId: string; reason: string; approved: { contentKey: string; takedownId: string }[] } }
-  | { type: 'DeadlinePassed'; data: { clock: 'decision'; reportId: string; run: 1; due: string } };
+  | { type: 'DeadlinePassed'; data: { clock: 'decision'; reportId: string; run: 1; due: string } }
+  | ErasureEvent;
 
 export type ReportStatus = 'submitted' | 'approved' | 'declined' | 'withdrawn';
 
@@ -134,6 +136,9 @@ export interface OpenReport {
   fullyDecidedAt?: string;
   /** The newest amendment, decision or withdrawal. */
   lastDecisionEventId?: string;
+  /** Of the key under which the record holds the reporter, where the report names one. */
+  reporterSubjectId?: string;
+  erasures?: readonly Erasure[];
 }
 
 export interface DecidedContent extends ReportedContent {
@@ -149,10 +154,11 @@ export const report: Aggregate<Report, ReportEvent> = {
   initialState: { status: 'none', unroutable: [] },
   eventTypes: [
     'ReportSubmitted', 'ReportUnroutable', 'ReportAmended', 'ContentsApproved', 'ContentsDeclined', 'ReportWithdrawn', 'DeadlinePassed',
+    ...erasureEventTypes,
   ],
   evolve: (state, event): Report => {
     if (event.type === 'ReportSubmitted') {
-      const { reportId, reference, reportedBy, requestSha256, statement, contents, refused = [] } = event.data;
+      const { reportId, reference, reportedBy, requestSha256, statement, contents, refused = [], reporter } = event.data;
       return {
         status: 'submitted', reportId, reference, reportedBy, requestSha256, statement, refused,
         submittedByHolder: event.metadata.by.holder,
@@ -160,6 +166,7 @@ export const report: Aggregate<Report, ReportEvent> = {
         submittedEventId: event.id,
         contents: contents.map((content) => ({ ...content, decision: 'pending' as const })),
         decisionDeadlinePassed: false,
+        ...(reporter === undefined ? {} : { reporterSubjectId: reporter.subjectId }),
       };
     }
     if (state.status === 'none') {
@@ -179,6 +186,10 @@ export const report: Aggregate<Report, ReportEvent> = {
         return { ...state, status: 'withdrawn', lastDecisionEventId: event.id };
       case 'DeadlinePassed':
         return { ...state, decisionDeadlinePassed: true };
+      case 'ErasureRequested':
+      case 'ErasureWithdrawn':
+      case 'SubjectErased':
+        return { ...state, erasures: evolveErasures(state, event) };
     }
   },
 };
@@ -328,6 +339,14 @@ export function passDecisionDeadline(state: Report, { at }: { at: Date }): Repor
   const decidedInTime = state.fullyDecidedAt !== undefined && Date.parse(state.fullyDecidedAt) <= Date.parse(due);
   if (decidedInTime || at.getTime() <= Date.parse(due)) return [];
   return [{ type: 'DeadlinePassed', data: { clock: 'decision', reportId: state.reportId, run: 1, due } }];
+}
+
+/** Whose data an erasure of this report's reporter is about. */
+export function reporterOf(state: Report): ErasureSubject {
+  if (state.status === 'none') throw notFound();
+  const { reportId, reporterSubjectId: subjectId } = state;
+  if (subjectId === undefined) throw noSuchSubject('The report names no reporter');
+  return { kind: 'reporter', reportId, subjectId };
 }
 
 function decidable(state: Report, by: Decider): OpenReport {

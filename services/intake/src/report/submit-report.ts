@@ -6,12 +6,12 @@ import type { FastifyReply } from 'fastify';
 import { identify, reportIdOf, takedownIdOf } from '@sejam/content';
 import { categories, contentForms, type LegalBasis } from '@sejam/contracts';
 import { DomainError } from '@sejam/event-sourcing';
-import { createSubjectKey, encryptFields, forgetSubject } from '@sejam/privacy';
+import { createSubjectKey, encryptFields, forgetSubjects } from '@sejam/privacy';
 import { Caller, currentContext, fingerprint, MayBeAbsent, problemOf, RequestCause, RequestRefused, ValidateInput, type Problem } from '@sejam/service-host';
 import { PORTS, type IntakePorts } from '../intake-ports.js';
 import { partOf } from './idempotency-keys.js';
 import { report, submit, type ReportedContent, type RefusedUrl, type Statement, type Submission } from './report.js';
-import { reportDocument, type ReportDocument } from './report-document.js';
+import { erasedReporter, reportDocument, type ReportDocument } from './report-document.js';
 
 export class IssueBody {
   @IsString() @Length(1, 64) reference!: string;
@@ -125,11 +125,13 @@ function refuseTooMany(reports: readonly unknown[]): void {
  * Records a report, once per organisation and reference. Throws `report.reference-conflict`, `report.no-routable-content` (recorded as
  * unroutable all the same), `report.legal-basis-unknown`, `request.key-reused`.
  */
-async function submitReport(ports: IntakePorts, body: SubmitReportBody, caller: Caller, cause: RequestCause): Promise<{ created: boolean; document: ReportDocument }> {
+async function submitReport(ports: IntakePorts, body: SubmitReportBody, caller: Caller, requested: RequestCause): Promise<{ created: boolean; document: ReportDocument }> {
   refuseUnknownLegalBasis(body.legalBasis, ports.legalBases);
   const { reporter, ...request } = body;
   const submission = submissionOf(request, caller.organisation);
-  const { reportId } = submission;
+  const { reportId, requestSha256 } = submission;
+  // A hash over a name and a telephone number is soon guessed: none may stand in the record, where no erasure reaches it.
+  const cause = requested.request === undefined ? requested : { ...requested, request: { sha256: requestSha256 } };
   await ports.idempotencyKeys.refuseReuse(cause);
 
   const subject = reporter === undefined || submission.contents.length === 0 ? undefined : await createSubjectKey(ports.pool, ports.masterKey, randomUUID());
@@ -138,11 +140,11 @@ async function submitReport(ports: IntakePorts, body: SubmitReportBody, caller: 
     return submit(current, { ...submission, ...sealed });
   });
   const created = !replayed && events.length > 0;
-  if (subject !== undefined && !created) await forgetSubject(ports.pool, subject.subjectId);
+  if (subject !== undefined && !created) await forgetSubjects(ports.pool, [subject.subjectId]);
   if (state.status === 'none') throw noRoutableContent(submission.refused);
   ports.idempotencyKeys.remember(cause);
   if (created) ports.metrics.accepted.inc({ what: 'report' });
-  return { created, document: reportDocument(state) };
+  return { created, document: { ...reportDocument(state), ...erasedReporter(state) } };
 }
 
 export function refuseUnknownLegalBasis(codes: readonly string[] | undefined, known: ReadonlyMap<string, LegalBasis>): void {

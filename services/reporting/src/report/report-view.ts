@@ -95,6 +95,9 @@ function take(report: FollowedReport, { type, data }: ReportMessage, at: string)
     case 'ReportSubmitted':
     case 'ReportUnroutable':
     case 'DeadlinePassed':
+    case 'ErasureRequested':
+    case 'ErasureWithdrawn':
+    case 'SubjectErased':
       return;
   }
 }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sejam/identity/v1/organisation_events.proto.
  */
 export const file_sejam_identity_v1_organisation_events: GenFile = /*@__PURE__*/
-  fileDesc("CitzZWphbS9pZGVudGl0eS92MS9vcmdhbmlzYXRpb25fZXZlbnRzLnByb3RvEhFzZWphbS5pZGVudGl0eS52MSKsAQoWT3JnYW5pc2F0aW9uUmVnaXN0ZXJlZBIUCgxvcmdhbmlzYXRpb24YASABKAkSDAoEa2luZBgCIAEoCRIMCgRuYW1lGAMgASgJEhkKDHBhcnRuZXJfa2luZBgEIAEoCUgAiAEBEhUKCGV4ZWN1dG9yGAUgASgJSAGIAQESEAoIcHJvZHVjdHMYBiADKAlCDwoNX3BhcnRuZXJfa2luZEILCglfZXhlY3V0b3IiNAoMT2ZmaWNlckFkZGVkEhQKDG9yZ2FuaXNhdGlvbhgBIAEoCRIOCgZob2xkZXIYAiABKAkijwEKCUtleUlzc3VlZBIUCgxvcmdhbmlzYXRpb24YASABKAkSDgoGa2V5X2lkGAIgASgJEg4KBmhvbGRlchgDIAEoCRINCgVyb2xlcxgEIAMoCRIVCg1zZWNyZXRfc2hhMjU2GAUgASgJEhcKCmV4cGlyZXNfYXQYBiABKAlIAIgBAUINCgtfZXhwaXJlc19hdCJ0CgpLZXlSb3RhdGVkEhQKDG9yZ2FuaXNhdGlvbhgBIAEoCRIOCgZrZXlfaWQYAiABKAkSEgoKbmV3X2tleV9pZBgDIAEoCRIVCg1zZWNyZXRfc2hhMjU2GAQgASgJEhUKDW92ZXJsYXBfdW50aWwYBSABKAkiMgoKS2V5UmV2b2tlZBIUCgxvcmdhbmlzYXRpb24YASABKAkSDgoGa2V5X2lkGAIgASgJIhcKCUhlYXJ0YmVhdBIKCgJhdBgBIAEoCWIGcHJvdG8z");
+  fileDesc("CitzZWphbS9pZGVudGl0eS92MS9vcmdhbmlzYXRpb25fZXZlbnRzLnByb3RvEhFzZWphbS5pZGVudGl0eS52MSKsAQoWT3JnYW5pc2F0aW9uUmVnaXN0ZXJlZBIUCgxvcmdhbmlzYXRpb24YASABKAkSDAoEa2luZBgCIAEoCRIMCgRuYW1lGAMgASgJEhkKDHBhcnRuZXJfa2luZBgEIAEoCUgAiAEBEhUKCGV4ZWN1dG9yGAUgASgJSAGIAQESEAoIcHJvZHVjdHMYBiADKAlCDwoNX3BhcnRuZXJfa2luZEILCglfZXhlY3V0b3IiNAoMT2ZmaWNlckFkZGVkEhQKDG9yZ2FuaXNhdGlvbhgBIAEoCRIOCgZob2xkZXIYAiABKAkijwEKCUtleUlzc3VlZBIUCgxvcmdhbmlzYXRpb24YASABKAkSDgoGa2V5X2lkGAIgASgJEg4KBmhvbGRlchgDIAEoCRINCgVyb2xlcxgEIAMoCRIVCg1zZWNyZXRfc2hhMjU2GAUgASgJEhcKCmV4cGlyZXNfYXQYBiABKAlIAIgBAUINCgtfZXhwaXJlc19hdCJ0CgpLZXlSb3RhdGVkEhQKDG9yZ2FuaXNhdGlvbhgBIAEoCRIOCgZrZXlfaWQYAiABKAkSEgoKbmV3X2tleV9pZBgDIAEoCRIVCg1zZWNyZXRfc2hhMjU2GAQgASgJEhUKDW92ZXJsYXBfdW50aWwYBSABKAkiMgoKS2V5UmV2b2tlZBIUCgxvcmdhbmlzYXRpb24YASABKAkSDgoGa2V5X2lkGAIgASgJIkwKEEVyYXN1cmVSZXF1ZXN0ZWQSFAoMb3JnYW5pc2F0aW9uGAEgASgJEhIKCmVyYXN1cmVfaWQYAiABKAkSDgoGaG9sZGVyGAMgASgJIkwKEEVyYXN1cmVXaXRoZHJhd24SFAoMb3JnYW5pc2F0aW9uGAEgASgJEhIKCmVyYXN1cmVfaWQYAiABKAkSDgoGaG9sZGVyGAMgASgJIkkKDVN1YmplY3RFcmFzZWQSFAoMb3JnYW5pc2F0aW9uGAEgASgJEhIKCmVyYXN1cmVfaWQYAiABKAkSDgoGaG9sZGVyGAMgASgJIhcKCUhlYXJ0YmVhdBIKCgJhdBgBIAEoCWIGcHJvdG8z");
 
 /**
  * @generated from message sejam.identity.v1.OrganisationRegistered
@@ -178,6 +178,87 @@ export const KeyRevokedSchema: GenMessage<KeyRevoked> = /*@__PURE__*/
   messageDesc(file_sejam_identity_v1_organisation_events, 4);
 
 /**
+ * @generated from message sejam.identity.v1.ErasureRequested
+ */
+export type ErasureRequested = Message<"sejam.identity.v1.ErasureRequested"> & {
+  /**
+   * @generated from field: string organisation = 1;
+   */
+  organisation: string;
+
+  /**
+   * @generated from field: string erasure_id = 2;
+   */
+  erasureId: string;
+
+  /**
+   * @generated from field: string holder = 3;
+   */
+  holder: string;
+};
+
+/**
+ * Describes the message sejam.identity.v1.ErasureRequested.
+ * Use `create(ErasureRequestedSchema)` to create a new message.
+ */
+export const ErasureRequestedSchema: GenMessage<ErasureRequested> = /*@__PURE__*/
+  messageDesc(file_sejam_identity_v1_organisation_events, 5);
+
+/**
+ * @generated from message sejam.identity.v1.ErasureWithdrawn
+ */
+export type ErasureWithdrawn = Message<"sejam.identity.v1.ErasureWithdrawn"> & {
+  /**
+   * @generated from field: string organisation = 1;
+   */
+  organisation: string;
+
+  /**
+   * @generated from field: string erasure_id = 2;
+   */
+  erasureId: string;
+
+  /**
+   * @generated from field: string holder = 3;
+   */
+  holder: string;
+};
+
+/**
+ * Describes the message sejam.identity.v1.ErasureWithdrawn.
+ * Use `create(ErasureWithdrawnSchema)` to create a new message.
+ */
+export const ErasureWithdrawnSchema: GenMessage<ErasureWithdrawn> = /*@__PURE__*/
+  messageDesc(file_sejam_identity_v1_organisation_events, 6);
+
+/**
+ * @generated from message sejam.identity.v1.SubjectErased
+ */
+export type SubjectErased = Message<"sejam.identity.v1.SubjectErased"> & {
+  /**
+   * @generated from field: string organisation = 1;
+   */
+  organisation: string;
+
+  /**
+   * @generated from field: string erasure_id = 2;
+   */
+  erasureId: string;
+
+  /**
+   * @generated from field: string holder = 3;
+   */
+  holder: string;
+};
+
+/**
+ * Describes the message sejam.identity.v1.SubjectErased.
+ * Use `create(SubjectErasedSchema)` to create a new message.
+ */
+export const SubjectErasedSchema: GenMessage<SubjectErased> = /*@__PURE__*/
+  messageDesc(file_sejam_identity_v1_organisation_events, 7);
+
+/**
  * Not an event of the record: it has no `ce_sequence` and passes by the inbox. Wall time.
  *
  * @generated from message sejam.identity.v1.Heartbeat
@@ -194,5 +275,5 @@ export type Heartbeat = Message<"sejam.identity.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_sejam_identity_v1_organisation_events, 5);
+  messageDesc(file_sejam_identity_v1_organisation_events, 8);
 
