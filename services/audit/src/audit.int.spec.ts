@@ -303,7 +303,7 @@ describe('the addresses', () => {
     expect(await (await get(service, '/v1/audit/consistency?from=5')).json()).toMatchObject({ from: { size: 5 }, to: { size: 12 } });
     expect((await get(service, '/v1/audit/consistency?from=5&to=13')).status).toBe(400);
     expect((await get(service, '/v1/audit/consistency?from=-1')).status).toBe(400);
-    expect(await (await get(service, '/v1/audit/keys')).json()).toEqual({ log: [signer.verifier.vkey], witnesses: [], answerKeys: {} });
+    expect(await (await get(service, '/v1/audit/keys')).json()).toEqual({ log: [signer.verifier.vkey], witnesses: [] });
     expect((await get(service, '/v1/audit/events')).status).toBe(401);
     expect((await get(service, '/v1/audit/events', keys.bawaslu)).status).toBe(403);
     const lines = (await (await get(service, '/v1/audit/events?from=4&limit=3', keys.auditor)).text()).trim().split('\n').map((line) => parseEventLine(Buffer.from(line)));

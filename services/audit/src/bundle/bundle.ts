@@ -24,8 +24,6 @@ export interface Manifest {
 export interface BundleKeys {
   readonly log: readonly NoteVerifier[];
   readonly witnesses: readonly { readonly name: string; readonly key: NoteVerifier }[];
-  /** Platforms' ed25519 keys by platform: what their answers are signed with. */
-  readonly answerKeys: Readonly<Record<string, readonly { readonly keyId: string; readonly publicKey: string }[]>>;
 }
 
 /** What the command line was asked to read cannot be read at all; nothing is known about the record. */
@@ -80,11 +78,10 @@ function readManifest(value: unknown): Manifest {
 }
 
 function readKeys(value: unknown): BundleKeys {
-  const keys = value as { log: string[]; witnesses?: { name: string; vkey: string }[]; answerKeys?: BundleKeys['answerKeys'] };
+  const keys = value as { log: string[]; witnesses?: { name: string; vkey: string }[] };
   return {
     log: keys.log.map(parseVkey),
     witnesses: (keys.witnesses ?? []).map(({ name, vkey }) => ({ name, key: parseVkey(vkey) })),
-    answerKeys: keys.answerKeys ?? {},
   };
 }
 

@@ -33,7 +33,7 @@ export function writeTestBundle(folder: string, log: TestLog, frame: Partial<Pic
     checkpoint,
     earlier: [...log.checkpoints].filter(([size]) => size < log.lines.length).map(([, note]) => note),
     ...(frame.cosignatures === undefined ? {} : { cosignatures: frame.cosignatures }),
-    keys: { log: [testSigner.verifier.vkey], witnesses: [], answerKeys: {}, ...frame.keys },
+    keys: { log: [testSigner.verifier.vkey], witnesses: [], ...frame.keys },
   });
 }
 

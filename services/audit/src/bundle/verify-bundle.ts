@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Frontier, hashFromBase64, NoteRefused, openCheckpoint, parseNote, parseSignatureLine, sameHash, verifySignatures, appendSignatures, type Hash, type NoteVerifier, type OpenedCheckpoint, type TlogPolicy } from '@sejam/transparency-log';
-import { AnswerProofs } from './answer-proof.js';
+import { AnswerProofs, type AnswerVerdict, type RegisteredKey } from './answer-proof.js';
 import { BUNDLE_FILES, readLines, type Bundle } from './bundle.js';
 import { LineMalformed, leafOf, parseEventLine, type EventLine } from './event-line.js';
 import { Findings, type Finding } from './finding.js';
@@ -32,7 +32,8 @@ export interface VerifyReport {
   readonly keyIsPinned: boolean;
   readonly checkpoints: readonly CheckpointResult[];
   readonly cosignedBy: readonly { readonly name: string; readonly at: string }[];
-  readonly answers: { readonly shared: number; readonly asymmetric: number; readonly refused: number };
+  readonly answers: Readonly<Record<AnswerVerdict['proof'], number>>;
+  readonly answerKeys: readonly RegisteredKey[];
   readonly findings: readonly Finding[];
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -71,6 +72,7 @@ export function verifyBundle(bundle: Bundle, options: VerifyOptions = {}): Verif
     checkpoints: [...unreadable(opened, bundle, options), ...checkpoints],
     cosignedBy: cosigners.map(({ verifier, timestamp }) => ({ name: verifier.name, at: new Date((timestamp ?? 0) * 1000).toISOString() })),
     answers: pass.answers,
+    answerKeys: pass.answerKeys,
     findings: findings.list,
     counts: findings.counts,
   };
@@ -132,9 +134,9 @@ function addCosignatures(note: string, lines: string, witnesses: readonly NoteVe
 /** One walk over the events. */
 class Pass {
   readonly frontier = new Frontier();
-  readonly answers = { shared: 0, asymmetric: 0, refused: 0 };
+  readonly answers = { shared: 0, asymmetric: 0, unsigned: 0, refused: 0 };
   readonly #streams = new Map<string, { revision: number; at: string }>();
-  readonly #proofs: AnswerProofs;
+  readonly #proofs = new AnswerProofs();
   readonly #results: CheckpointResult[] = [];
   readonly #gaps = new Map<number, { line: number }>();
   #expected = 0;
@@ -145,8 +147,11 @@ class Pass {
   #claimed: Frontier | undefined;
 
   constructor(private readonly bundle: Bundle, private readonly claims: readonly Claim[], private readonly findings: Findings) {
-    this.#proofs = new AnswerProofs(bundle.keys.answerKeys);
     this.#compareClaims();
+  }
+
+  get answerKeys(): readonly RegisteredKey[] {
+    return this.#proofs.registered;
   }
 
   get streams(): number {

@@ -157,31 +157,54 @@ describe('cosignatures', () => {
 describe('a platform\'s answer', () => {
   const pair = generateKeyPairSync('ed25519');
   const publicKey = `whpk_${Buffer.from(pair.publicKey.export({ format: 'jwk' }).x!, 'base64url').toString('base64')}`;
-  const keys = { answerKeys: { tiktok: [{ keyId: 'k1', publicKey }] } };
+  const at = '2024-11-24T09:20:00.000Z';
+  const body = { type: 'order.actioned', data: { orderId: 'a.1', action: 'removed' } };
+  const key: RecordedEvent = {
+    stream: 'platform-tiktok', revision: 0, id: '0193be00-0000-7000-8000-000000000000', type: 'AnswerKeySet', data: { platform: 'tiktok', keyId: 'k1', publicKey, required: false },
+    metadata: { at, by: { organisation: 'tiktok', holder: 'system:tiktok' }, causationId: 'request:tiktok:1' },
+  };
 
-  const answer = (sent: object, recorded: object, scheme: 'v1' | 'v1a' = 'v1a', type = 'ContentActioned'): RecordedEvent => {
-    const body = JSON.stringify(sent);
-    const signature = scheme === 'v1a' ? sign(null, Buffer.from(`msg_1.1732440000.${body}`), pair.privateKey).toString('base64') : 'AAAA';
+  const answer = (sent: object, recorded: object, { scheme = 'v1a', stream = 'takedown-a', proof }: { scheme?: 'v1' | 'v1a'; stream?: string; proof?: string } = {}): RecordedEvent => {
+    const text = JSON.stringify(sent);
+    const signature = scheme === 'v1a' ? sign(null, Buffer.from(`msg_1.1732440000.${text}`), pair.privateKey).toString('base64') : 'AAAA';
     return {
-      stream: 'takedown-a', revision: 0, id: '0193be00-0000-7000-8000-000000000001', type, data: recorded,
-      metadata: { at: '2024-11-24T09:20:00.000Z', causationId: 'webhook:tiktok:msg_1', signed: { webhookId: 'msg_1', timestamp: '1732440000', signature: `${scheme},${signature}`, keyId: 'k1', body } },
+      stream, revision: 0, id: '0193be00-0000-7000-8000-000000000001', type: 'ContentActioned', data: recorded,
+      metadata: { at, causationId: 'webhook:tiktok:msg_1', ...(proof === undefined ? {} : { proof }), signed: { webhookId: 'msg_1', timestamp: '1732440000', signature: `${scheme},${signature}`, keyId: 'k1', body: text } },
     };
   };
-  const body = { type: 'order.actioned', data: { orderId: 'a.1', action: 'removed' } };
-  const judge = (event: RecordedEvent) => verify(bundleOf(logOf([event]), { keys }));
+  const judge = (...events: RecordedEvent[]) => verify(bundleOf(logOf(events)));
 
-  it('is proven by the platform\'s own key', () => {
-    expect(judge(answer(body, body.data))).toMatchObject({ holds: true, answers: { asymmetric: 1, shared: 0 } });
-    expect(judge(answer(body, body.data, 'v1'))).toMatchObject({ holds: true, answers: { asymmetric: 0, shared: 1 } });
+  it('is proven by the platform\'s own key, which the record names', () => {
+    expect(judge(key, answer(body, body.data, { proof: 'asymmetric' }))).toMatchObject({
+      holds: true, answers: { asymmetric: 1, shared: 0 }, answerKeys: [{ platform: 'tiktok', keyId: 'k1', publicKey, required: false, at, by: 'tiktok/system:tiktok' }],
+    });
+    expect(judge(key, answer(body, body.data, { scheme: 'v1' }))).toMatchObject({ holds: true, answers: { asymmetric: 0, shared: 1 } });
+    const { signed: _, ...byKey } = answer(body, body.data).metadata as { signed: object };
+    expect(judge({ ...answer(body, body.data), metadata: byKey })).toMatchObject({ holds: true, answers: { unsigned: 1, shared: 0 } });
   });
 
   it('that the platform did not sign, or that says something else than was recorded, is named', () => {
-    const forged = answer(body, { orderId: 'a.1', action: 'demoted' });
-    expect(judge(forged).findings).toEqual([expect.objectContaining({ code: 'answer-differs', message: expect.stringContaining('"removed"') })]);
-    const { signed, ...rest } = forged.metadata as { signed: { body: string } };
-    const resigned = { ...forged, metadata: { ...rest, signed: { ...signed, body: signed.body.replace('removed', 'demoted') } } };
-    expect(judge(resigned).counts).toEqual({ 'answer-forged': 1 });
-    expect(verify(bundleOf(logOf([answer(body, body.data)]))).counts).toEqual({ 'answer-key-unknown': 1 });
+    const differing = answer(body, { orderId: 'a.1', action: 'demoted' });
+    expect(judge(key, differing).findings).toEqual([expect.objectContaining({ code: 'answer-differs', message: expect.stringContaining('"removed"') })]);
+    const { signed, ...rest } = differing.metadata as { signed: { body: string; signature: string } };
+    const altered = (over: object): RecordedEvent => ({ ...differing, metadata: { ...rest, signed: { ...signed, ...over } } });
+    expect(judge(key, altered({ body: signed.body.replace('removed', 'demoted') })).findings).toEqual([expect.objectContaining({ code: 'answer-forged', eventId: differing.id })]);
+    expect(judge(key, altered({ signature: signed.signature.replace(/,../, ',AA') })).counts).toEqual({ 'answer-forged': 1 });
+    expect(judge(key, answer(body, body.data, { scheme: 'v1', proof: 'asymmetric' })).findings).toEqual([expect.objectContaining({ code: 'answer-differs', message: expect.stringContaining('its signature is shared') })]);
+  });
+
+  it('is proven by no key that was registered later, for another platform, or that is none', () => {
+    expect(judge(answer(body, body.data)).counts).toEqual({ 'answer-key-unknown': 1 });
+    expect(judge(answer(body, body.data), key).counts).toEqual({ 'answer-key-unknown': 1 });
+    expect(judge({ ...key, stream: 'platform-meta' }, answer(body, body.data)).counts).toEqual({ 'answer-key-unknown': 1 });
+    expect(judge({ ...key, data: { keyId: 'k1', publicKey: 'whpk_AAAA' } }, answer(body, body.data))).toMatchObject({ counts: { 'answer-key-unknown': 1 }, answerKeys: [] });
+  });
+
+  it('to an order of a takedown that was merged holds where the takedown goes on, and nowhere else', () => {
+    const merged: RecordedEvent = { stream: 'takedown-a', revision: 0, id: '0193be00-0000-7000-8000-000000000002', type: 'TakedownMerged', data: { into: 'b' }, metadata: { at } };
+    expect(judge(key, merged, answer(body, { orderId: 'b.1', action: 'removed' }, { stream: 'takedown-b' })).holds).toBe(true);
+    expect(judge(key, merged, answer(body, { orderId: 'c.1', action: 'removed' }, { stream: 'takedown-c' })).counts).toEqual({ 'answer-differs': 1 });
+    expect(judge(key, answer(body, { orderId: 'b.1', action: 'removed' }, { stream: 'takedown-b' })).counts).toEqual({ 'answer-differs': 1 });
   });
 });
 
@@ -203,7 +226,7 @@ describe('an export that was cut off', () => {
     writer.append(Buffer.from(log.lines[59]!), 1);
     writer.finish({
       manifest: { origin: testSigner.verifier.name, size: 60, exportedAt: '2024-11-24T12:00:00.000Z', baseUrl: '' }, checkpoint: log.checkpoints.get(60)!, earlier: [],
-      keys: { log: [testSigner.verifier.vkey], witnesses: [], answerKeys: {} },
+      keys: { log: [testSigner.verifier.vkey], witnesses: [] },
     });
     expect(verify(folder).holds).toBe(true);
   });

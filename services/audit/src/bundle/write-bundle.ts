@@ -8,7 +8,7 @@ export interface BundleFrame {
   readonly checkpoint: string;
   readonly earlier: readonly string[];
   readonly cosignatures?: string;
-  readonly keys: { readonly log: readonly string[]; readonly witnesses: readonly { name: string; vkey: string }[]; readonly answerKeys: object };
+  readonly keys: { readonly log: readonly string[]; readonly witnesses: readonly { name: string; vkey: string }[] };
 }
 
 /**

@@ -7,7 +7,6 @@ import { hashToBase64, proveConsistency, rootAt } from '@sejam/transparency-log'
 import { PORTS, type AuditPorts } from '../audit-ports.js';
 import { nodeReader, readPlace } from '../log/log-tables.js';
 import { publishedCheckpoint, sampleCheckpoints } from '../log/signed-checkpoints.js';
-import { readAnswerKeys } from './answer-keys.js';
 
 const SAMPLES = 500;
 
@@ -59,12 +58,11 @@ export class GetCheckpoint {
   }
 
   @Get('keys')
-  async keys(): Promise<object> {
-    const { logKey, policy, store } = this.ports;
+  keys(): object {
+    const { logKey, policy } = this.ports;
     return {
       log: [logKey.vkey],
       witnesses: (policy?.witnesses ?? []).map(({ name, key }) => ({ name, vkey: key.vkey })),
-      answerKeys: await readAnswerKeys(store),
     };
   }
 }

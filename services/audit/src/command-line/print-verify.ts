@@ -11,8 +11,11 @@ export function printVerify(report: VerifyReport): string {
     ...report.logKeys.map((key) => `log key     ${key}${report.keyIsPinned ? '' : '  (from the bundle itself: compare it with the one you were given)'}`),
     ...printCheckpoints(report),
     ...(report.cosignedBy.length === 0 ? ['cosigned    by no known witness'] : report.cosignedBy.map(({ name, at }) => `cosigned    ${name} at ${at}`)),
-    `answers     ${number(report.answers.asymmetric)} proven by the platform's own key, ${number(report.answers.shared)} by a shared secret${report.answers.refused ? `, ${number(report.answers.refused)} NOT` : ''}`,
+    `answers     ${number(report.answers.asymmetric)} proven by the platform's own key, ${number(report.answers.shared)} by a shared secret, ${number(report.answers.unsigned)} without a signature${report.answers.refused ? `, ${number(report.answers.refused)} NOT` : ''}`,
   ];
+  for (const { platform, keyId, publicKey, required, at, by } of report.answerKeys) {
+    lines.push(`answer key  ${platform} ${publicKey} (${keyId}, registered by ${by} at ${at}${required ? ', required' : ''}): ask the platform whether it is its own`);
+  }
   for (const { code, message } of report.findings) lines.push(`FAULT       ${code}: ${message}`);
   for (const [code, count] of Object.entries(report.counts)) {
     const listed = report.findings.filter((finding) => finding.code === code).length;

@@ -14,6 +14,7 @@ export function readStreams(bundle: Bundle, prefixes: readonly string[], onProgr
     const read: StreamEvent = {
       id: event.id, type: event.type, revision: event.revision, at: String(metadata.at),
       ...(isActor(metadata['by']) ? { by: metadata['by'] } : {}),
+      ...(typeof metadata['proof'] === 'string' ? { proof: metadata['proof'] } : {}),
       data: JSON.parse(event.data.toString()) as Record<string, unknown>,
     };
     const stream = streams.get(event.stream);

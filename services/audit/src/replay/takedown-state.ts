@@ -28,7 +28,7 @@ export interface TakedownState {
   readonly mergedInto?: string;
   readonly reports: readonly { readonly reportId: string; readonly reportedBy: string }[];
   readonly orders: readonly OrderState[];
-  readonly timeline: readonly { readonly at: string; readonly type: string; readonly eventId: string; readonly revision: number; readonly by: string }[];
+  readonly timeline: readonly { readonly at: string; readonly type: string; readonly eventId: string; readonly revision: number; readonly by: string; readonly proof?: string }[];
 }
 
 const RANK: Readonly<Record<OrderStatus, number>> = {
@@ -78,7 +78,7 @@ export function takedownAsOf(stream: string, all: readonly StreamEvent[], at: st
     ...(merged === undefined ? {} : { mergedInto: text(merged, 'into') }),
     reports: events.filter((event) => event.type === 'ReportJoined' && !left.has(text(event, 'reportId'))).map((event) => ({ reportId: text(event, 'reportId'), reportedBy: text(event, 'reportedBy') })),
     orders,
-    timeline: events.map((event) => ({ at: event.at, type: event.type, eventId: event.id, revision: event.revision, by: event.by === undefined ? '' : `${event.by.organisation}/${event.by.holder}` })),
+    timeline: events.map((event) => ({ at: event.at, type: event.type, eventId: event.id, revision: event.revision, by: event.by === undefined ? '' : `${event.by.organisation}/${event.by.holder}`, ...(event.proof === undefined ? {} : { proof: event.proof }) })),
   };
 }
 

@@ -25,7 +25,7 @@ export class GetTakedown {
     const stream = `takedown-${id}`;
     const events: StreamEvent[] = [];
     for await (const { id: eventId, type, revision, metadata, data } of this.ports.store.read(stream)) {
-      events.push({ id: eventId, type, revision, at: metadata.at, by: metadata.by, data: data as Record<string, unknown> });
+      events.push({ id: eventId, type, revision, at: metadata.at, by: metadata.by, ...(metadata.proof === undefined ? {} : { proof: metadata.proof }), data: data as Record<string, unknown> });
     }
     const moment = at === undefined ? this.ports.clock.now() : new Date(at);
     const state = takedownAsOf(stream, events, moment.toISOString());

@@ -8,6 +8,8 @@ export interface StreamEvent {
   readonly revision: number;
   readonly at: string;
   readonly by?: { readonly organisation: string; readonly holder: string };
+  /** Of a platform's answer by webhook, as it was recorded; `verify` says whether it is true. */
+  readonly proof?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
