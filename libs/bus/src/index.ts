@@ -7,5 +7,6 @@ export { countHeldStreams, listParked, parkedStream, type ParkedCause, type Park
 export { rebuild, type RebuildOptions } from './rebuild.js';
 export { runPublisher, type Publisher, type PublisherOptions, type Worded } from './publisher.js';
 export { logBus } from './log/log-bus.js';
+export { refuseLostOffsets } from './log/lost-offsets.js';
 export { kafkaBus, type KafkaBusOptions } from './kafka/kafka-bus.js';
 export { BusTransport, connectBus, ErrorsAsTheyAre, MessageContext, type TopicPattern } from './bus-transport.js';

@@ -125,7 +125,7 @@ export function runPublisher(options: PublisherOptions): Publisher {
             if (events.length > 0) await publish(events, has);
             // Others' events move the place too; keeping that is worth a write now and then.
             if (events.length > 0 || performance.now() - saved > 1_000) {
-              await saveCheckpoint(pool, name, epoch, checkpoint);
+              await saveCheckpoint(pool, name, epoch, checkpoint, events.at(-1));
               saved = performance.now();
             }
             after = checkpoint;

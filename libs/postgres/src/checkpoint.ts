@@ -1,4 +1,4 @@
-import type { Position } from '@sejam/event-sourcing';
+import type { Position, StoredEvent } from '@sejam/event-sourcing';
 import type { Client } from './pool.js';
 import { LeaseLost } from './lease.js';
 
@@ -38,13 +38,15 @@ export async function adoptCheckpoint(client: Client, name: string, epoch: numbe
   return position(rows[0]);
 }
 
-/** Moves an adopted checkpoint; throws LeaseLost, so that the transaction around it rolls back, when a newer epoch owns it. */
-export async function saveCheckpoint(client: Client, name: string, epoch: number, at: Position): Promise<void> {
-  const { rowCount } = await client.query('UPDATE checkpoint SET commit_position = $3, prepare_position = $4 WHERE name = $1 AND epoch = $2', [
-    name,
-    epoch,
-    at.commit,
-    at.prepare,
-  ]);
+/**
+ * Moves an adopted checkpoint; throws LeaseLost, so that the transaction around it rolls back, when a newer epoch owns it. `last`: the newest
+ * event of the reader's own streams among what it has passed, if there was one.
+ */
+export async function saveCheckpoint(client: Client, name: string, epoch: number, at: Position, last?: StoredEvent): Promise<void> {
+  const { rowCount } = await client.query(
+    `UPDATE checkpoint SET commit_position = $3, prepare_position = $4, stream = coalesce($5, stream), revision = coalesce($6, revision), event_id = coalesce($7, event_id)
+     WHERE name = $1 AND epoch = $2`,
+    [name, epoch, at.commit, at.prepare, last?.stream, last?.revision, last?.id],
+  );
   if (rowCount !== 1) throw new LeaseLost(name, epoch);
 }

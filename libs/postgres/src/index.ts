@@ -2,5 +2,6 @@ export { createPool, isDatabaseUnavailable, tx, type Client, type Log, type Pool
 export { migrate, postgresMigrations, type Migrations } from './migrate.js';
 export { keepLease, LeaseLost, type LeaseKeeper, type LeaseOptions } from './lease.js';
 export { adoptCheckpoint, comparePositions, readCheckpoint, saveCheckpoint } from './checkpoint.js';
+export { HistoryLost, liesBeyond, refuseLostHistory } from './lost-history.js';
 export { runProjection, type Projection, type ProjectionOptions, type ProjectionStatus } from './projection.js';
 export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';

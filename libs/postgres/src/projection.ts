@@ -92,7 +92,7 @@ export function runProjection(options: ProjectionOptions): Projection {
           try {
             await tx(pool, async (client) => {
               if (events.length > 0) await options.apply(client, events);
-              await saveCheckpoint(client, name, epoch, checkpoint);
+              await saveCheckpoint(client, name, epoch, checkpoint, events.at(-1));
             });
           } catch (error) {
             failing = String(error);

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { kafkaBus, logBus, type Bus, type BusTransport, type Consumer } from '@sejam/bus';
+import { busMigrations, kafkaBus, logBus, refuseLostOffsets, type Bus, type BusTransport, type Consumer } from '@sejam/bus';
 import { topics } from '@sejam/contracts';
 import { domainClock, isDomainError, readRecord, transactor, type DomainClock, type EventStore, type OpenedRecord, type Transact } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
-import { createPool, isDatabaseUnavailable, migrate, postgresMigrations, type Migrations, type Pool } from '@sejam/postgres';
+import { createPool, HistoryLost, isDatabaseUnavailable, migrate, postgresMigrations, refuseLostHistory, type Migrations, type Pool } from '@sejam/postgres';
 import { list, optional, url, type Config } from './config.js';
 import { StartFault, type ServiceContext } from './run-service.js';
 
@@ -33,7 +33,7 @@ export interface Parts {
 
 /**
  * Connects a service to the record, its schema and the bus, waiting for whatever is not there yet; each is closed at the end. Throws
- * StartFault when they belong to different records.
+ * StartFault when they belong to different records, or PostgreSQL follows from what the record does not hold.
  */
 export async function connectParts(
   { name, config, migrations }: { name: string; config: Config<ReturnType<typeof partSettings>>; migrations: readonly Migrations[] },
@@ -53,6 +53,15 @@ export async function connectParts(
 
   const bus = config.kafkaBrokers.length > 0 ? kafkaBus({ brokers: config.kafkaBrokers, clientId: `sejam-${name}`, log }) : logBus({ store });
   onClose(() => bus.close());
+  await patiently('the record', { log, closing }, async () => {
+    try {
+      await refuseLostHistory(pool, store, pool.schema);
+      if (bus.kind === 'log' && migrations.includes(busMigrations)) await refuseLostOffsets(pool, store);
+      return true;
+    } catch (error) {
+      throw error instanceof HistoryLost ? new StartFault(error.message) : error;
+    }
+  });
   const clock = domainClock(record, Date.now);
   return { store, record, clock, transact: transactor(store, clock, { rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
 }

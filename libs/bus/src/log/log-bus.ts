@@ -143,8 +143,7 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
     async lag() {
       try {
         const behind = options.topics.map(async (topic) => {
-          const [newest] = await collect(store.read(streamOf(topic), { direction: 'backwards', limit: 1 }));
-          return [topic, Math.max(0, (newest?.revision ?? -1) + 1 - (await readOffset(pool, group, topic)))] as const;
+          return [topic, Math.max(0, (await newestRevision(store, topic)) + 1 - (await readOffset(pool, group, topic)))] as const;
         });
         return Object.fromEntries(await Promise.all(behind));
       } catch (error) {
@@ -229,6 +228,12 @@ async function* ahead(events: AsyncIterable<StoredEvent>, batchMax: number): Asy
   } finally {
     await reading.return?.();
   }
+}
+
+/** -1 for a topic without messages. */
+export async function newestRevision(store: EventStore, topic: string): Promise<number> {
+  const [newest] = await collect(store.read(streamOf(topic), { direction: 'backwards', limit: 1 }));
+  return newest?.revision ?? -1;
 }
 
 async function newestPosition(store: EventStore): Promise<Position | undefined> {

@@ -1,5 +1,5 @@
-import type { EventStore } from '@sejam/event-sourcing';
-import type { Pool } from '@sejam/postgres';
+import type { EventStore, Position } from '@sejam/event-sourcing';
+import { liesBeyond, type Pool } from '@sejam/postgres';
 import { eventLeafHash, loggedEvent, sameHash } from '@sejam/transparency-log';
 import { LogHalted } from './log-faults.js';
 import { readLeafHashes, readLeaves, readPlace } from './log-tables.js';
@@ -10,12 +10,12 @@ import { isLogged } from './transparency-log.js';
  * changed near its end, while this service was down.
  */
 export async function compareWithRecord(pool: Pool, store: EventStore, { newest = 1_000 } = {}): Promise<void> {
-  const { size } = await readPlace(pool);
+  const { size, after } = await readPlace(pool);
   const from = Math.max(0, size - newest);
   const places = await readLeaves(pool, { from, limit: size - from });
   const hashes = await readLeafHashes(pool, from, size - from);
   const first = places[0];
-  if (first === undefined) return;
+  if (first === undefined) return refusePlaceBeyond(store, after);
   let compared = 0;
   for await (const event of store.readAll({ from: first.position })) {
     if (!isLogged(event)) continue;
@@ -29,4 +29,10 @@ export async function compareWithRecord(pool: Pool, store: EventStore, { newest 
   if (compared < places.length) {
     throw new LogHalted(`The log covers ${size} events, the record ends after ${from + compared}: it was cut back, or an older copy was put in its place`);
   }
+  await refusePlaceBeyond(store, after);
+}
+
+/** Going on from there would leave out of the log what is recorded before it. */
+async function refusePlaceBeyond(store: EventStore, after: Position | undefined): Promise<void> {
+  if (after !== undefined && (await liesBeyond(store, after))) throw new LogHalted('The log has followed the record beyond its end: the record was cut back, or an older copy was put in its place');
 }
