@@ -1,5 +1,5 @@
 # One image for every service: `docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=intake .`
-# SERVICE is a folder of services/, or `bootstrap` for the first start.
+# SERVICE is a folder of services/, or `bootstrap` for the first start, `backup` or `restore`.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY . .

@@ -11,4 +11,6 @@ if (!/^[a-z]+$/.test(service)) {
   console.error(`SERVICE must name a service, not "${service}"`);
   process.exit(78);
 }
-await import(service === 'bootstrap' ? '../local/dist/bootstrap.js' : `../../services/${service}/dist/main.js`);
+const ofTheInstallation = { bootstrap: '../local/dist/bootstrap.js', backup: '../local/dist/backup/cli.js', restore: '../local/dist/backup/cli.js' };
+if (service === 'backup' || service === 'restore') process.argv.splice(2, 0, service);
+await import(ofTheInstallation[service] ?? `../../services/${service}/dist/main.js`);

@@ -1,4 +1,4 @@
-import { accessSync, constants, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StartFault } from '@sejam/service-host';
@@ -14,6 +14,8 @@ export interface RunningState {
   /** Where all of it is reached. */
   readonly url?: string;
   readonly eventStoreUrl?: string;
+  /** With user and password. */
+  readonly databaseUrl?: string;
   readonly processes: Readonly<Record<string, ProcessIdentity & { readonly internalUrl?: string }>>;
 }
 
@@ -32,6 +34,7 @@ export class DataFolder {
   /** Makes the folder where it is missing and takes it. Throws StartFault: no permission, or another supervisor has it. */
   static take(path: string): DataFolder {
     const folder = new DataFolder(path);
+    if (existsSync(restoringFolder(path))) throw new StartFault(`A restore into ${path} was not finished: run it again, or remove ${restoringFolder(path)}`);
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -45,6 +48,15 @@ export class DataFolder {
       throw new StartFault(`Sejam may not write into ${path} (${code ?? syscall ?? String(error)}): give the folder to this user, or name another one in SEJAM_HOME`);
     }
     return folder;
+  }
+
+  /** What its owner remembers while it is alive; undefined when nobody runs on the folder. */
+  static running(path: string): RunningState | undefined {
+    const folder = new DataFolder(path);
+    const owner = readIdentity(folder.#lockFile);
+    if (owner === undefined || !isAlive(owner)) return undefined;
+    const state = folder.#read();
+    return state?.supervisor.pid === owner.pid ? state : { supervisor: owner, processes: {} };
   }
 
   file(...names: readonly string[]): string {
@@ -115,6 +127,11 @@ export class DataFolder {
       rmSync(mine, { force: true });
     }
   }
+}
+
+/** Beside the folder: where it is being put back from a backup, until it is whole and takes the folder's name. */
+export function restoringFolder(path: string): string {
+  return `${path}.restoring`;
 }
 
 function inUse(path: string, pid?: number): StartFault {

@@ -102,8 +102,13 @@ export class Installation {
   }
 
   async #database(folder: DataFolder, port: number): Promise<string> {
-    if (this.settings.databaseUrl !== undefined) return this.settings.databaseUrl;
+    const { databaseUrl } = this.settings;
+    if (databaseUrl !== undefined) {
+      folder.remember({ databaseUrl });
+      return databaseUrl;
+    }
     const { url } = await this.#spawn('postgres', new URL('./postgres.js', import.meta.url).pathname, [folder.file('postgres'), String(port)], {});
+    folder.remember({ databaseUrl: url });
     this.say('PostgreSQL is ready');
     return url;
   }

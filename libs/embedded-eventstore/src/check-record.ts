@@ -7,6 +7,8 @@ import { StreamIndex } from './record/stream-index.js';
 export interface CheckedRecord {
   readonly events: number;
   readonly streams: number;
+  /** The last revision of each stream. */
+  readonly heads: ReadonlyMap<string, number>;
   /** The end of what was checked. */
   readonly position: number;
   /** False when a server owns the folder: then the index is its own. */
@@ -40,7 +42,7 @@ export async function checkRecord(dataFolder: string): Promise<CheckedRecord> {
     });
     if (following > 0) throw new CorruptRecord('The last append is not whole');
     if (index) checkIndex(index, heads, events);
-    return { events, streams: heads.size, position: log.end, indexChecked: index !== undefined };
+    return { events, streams: heads.size, heads, position: log.end, indexChecked: index !== undefined };
   } finally {
     await index?.close();
     log.close();

@@ -157,6 +157,11 @@ async function initialise(initdb: string, dataFolder: string, password: string):
   renameSync(fresh, dataFolder);
 }
 
+/** Ends the server that a killed process has left behind on this data folder, if there is one; for whoever is about to remove the folder. */
+export async function endLeftoverPostgres(dataFolder: string): Promise<void> {
+  if (existsSync(`${resolve(dataFolder)}.password`)) await endLeftover(reachableDataFolder(resolve(dataFolder)));
+}
+
 /** Ends the server that `postmaster.pid` names, if that process is one and serves this folder. */
 async function endLeftover(dataFolder: string): Promise<void> {
   const pidFile = join(dataFolder, 'postmaster.pid');

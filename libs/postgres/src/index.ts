@@ -4,4 +4,4 @@ export { keepLease, LeaseLost, type LeaseKeeper, type LeaseOptions } from './lea
 export { adoptCheckpoint, comparePositions, readCheckpoint, saveCheckpoint } from './checkpoint.js';
 export { HistoryLost, liesBeyond, refuseLostHistory } from './lost-history.js';
 export { runProjection, type Projection, type ProjectionOptions, type ProjectionStatus } from './projection.js';
-export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';
+export { endLeftoverPostgres, startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';

@@ -34,9 +34,10 @@ async function steps({ part, folder }: Migrations): Promise<Step[]> {
 
 /**
  * Brings the pool's schema up to date, creating it if need be; all or nothing per call, and safe for any number of instances at once.
- * Refuses when a file that was applied has changed since, or when the schema is newer than this program's files.
+ * Refuses when a file that was applied has changed since, or when the schema is newer than this program's files. `upTo`: stops there in each part
+ * that it names, for rows of an older schema.
  */
-export async function migrate(pool: Pool, parts: readonly Migrations[]): Promise<void> {
+export async function migrate(pool: Pool, parts: readonly Migrations[], upTo: Readonly<Record<string, number>> = {}): Promise<void> {
   const wanted = await Promise.all(parts.map(async (migrations) => ({ part: migrations.part, steps: await steps(migrations) })));
   await tx(pool, async (client) => {
     await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('sejam migrate ' || $1, 0))`, [pool.schema]);
@@ -49,7 +50,7 @@ export async function migrate(pool: Pool, parts: readonly Migrations[]): Promise
     for (const { part, steps } of wanted) {
       const newest = Math.max(0, ...rows.filter((row) => row.part === part).map((row) => row.number));
       if (newest > steps.length) throw new Error(`Schema ${pool.schema} was built by a newer version: ${part} is at ${newest}, this program knows ${steps.length}`);
-      for (const step of steps) {
+      for (const step of steps.slice(0, upTo[part])) {
         const before = applied.get(`${part}/${step.number}`);
         if (before) {
           if (before.checksum !== step.checksum) throw new Error(`Migration ${part}/${step.file} was changed after it had been applied to schema ${pool.schema}`);

@@ -13,6 +13,11 @@ export interface LoggedEvent {
 
 export const LEAF_VERSION = 'sejam.event.v1';
 
+/** The store's own streams and the copies that the embedded bus keeps in it are no part of the record. */
+export function isLogged({ stream }: { readonly stream: string }): boolean {
+  return !stream.startsWith('topic-') && !stream.startsWith('$');
+}
+
 /**
  * The leaf of an event, docs/audit-format.md: seven fields, each after its length as four bytes big-endian. The store's own time and its
  * positions are not in it, so that every store gives the same leaf; recorded time is `at` inside the metadata.

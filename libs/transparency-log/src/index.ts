@@ -11,4 +11,4 @@ export { formatCheckpoint, openCheckpoint, parseCheckpoint, parseTreeSize, signC
 export { formatTlogProof, parseHashLines, parseTlogProof, verifyTlogProof, type TlogProof } from './tlog-proof.js';
 export { formatAddCheckpoint, judgeAddCheckpoint, parseAddCheckpoint, readCosignatures, type AddCheckpoint, type WitnessAnswer } from './witness.js';
 export { parsePolicy, PolicyRefused, type TlogPolicy } from './policy.js';
-export { eventLeaf, eventLeafHash, formatEventLine, LEAF_VERSION, loggedEvent, type LoggedEvent, type RecordedEvent } from './event-leaf.js';
+export { eventLeaf, eventLeafHash, formatEventLine, isLogged, LEAF_VERSION, loggedEvent, type LoggedEvent, type RecordedEvent } from './event-leaf.js';

@@ -1,9 +1,8 @@
 import { DomainError, type StoredEvent } from '@sejam/event-sourcing';
 import type { Pool } from '@sejam/postgres';
-import { formatEventLine, loggedEvent, type Hash } from '@sejam/transparency-log';
+import { formatEventLine, isLogged, loggedEvent, type Hash } from '@sejam/transparency-log';
 import type { AuditPorts } from '../audit-ports.js';
 import { readLeafHashes, readLeaves, type LeafPlace } from '../log/log-tables.js';
-import { isLogged } from '../log/transparency-log.js';
 
 const PAGE = 1_000;
 

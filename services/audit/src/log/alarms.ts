@@ -1,7 +1,7 @@
 import type { Client } from '@sejam/postgres';
 import type { Logger } from '@sejam/service-host';
 
-export type AlarmKind = 'log-halted' | 'revision-gap' | 'record-deletion' | 'witness-disagrees';
+export type AlarmKind = 'log-halted' | 'revision-gap' | 'record-deletion' | 'record-restored' | 'witness-disagrees';
 
 export interface Alarm {
   readonly kind: AlarmKind;

@@ -1,9 +1,8 @@
 import type { EventStore, Position } from '@sejam/event-sourcing';
 import { liesBeyond, type Pool } from '@sejam/postgres';
-import { eventLeafHash, loggedEvent, sameHash } from '@sejam/transparency-log';
+import { eventLeafHash, isLogged, loggedEvent, sameHash } from '@sejam/transparency-log';
 import { LogHalted } from './log-faults.js';
 import { readLeafHashes, readLeaves, readPlace } from './log-tables.js';
-import { isLogged } from './transparency-log.js';
 
 /**
  * Are the newest leaves still the newest part of the record? Throws LogHalted when the record was restored from an older copy, or was

@@ -1,14 +1,9 @@
 import type { Position, StoredEvent } from '@sejam/event-sourcing';
 import { comparePositions, tx, type Client, type Pool } from '@sejam/postgres';
-import { eventLeafHash, Frontier, loggedEvent, openCheckpoint, rootAt, sameHash, signCheckpoint, type CompletedNode, type Hash, type NoteSigner } from '@sejam/transparency-log';
+import { eventLeafHash, Frontier, isLogged, loggedEvent, openCheckpoint, rootAt, sameHash, signCheckpoint, type CompletedNode, type Hash, type NoteSigner } from '@sejam/transparency-log';
 import { LogHalted, RevisionGap } from './log-faults.js';
 import { insertLeaves, insertNodes, movePlace, nodeReader, readHeads, readPlace } from './log-tables.js';
 import { checkpointsBetween, keepCheckpoint, newestCheckpoint, type SignedCheckpoint } from './signed-checkpoints.js';
-
-/** Copies that the embedded bus keeps in the store are not part of the record. */
-export function isLogged({ stream }: { readonly stream: string }): boolean {
-  return !stream.startsWith('topic-') && !stream.startsWith('$');
-}
 
 /**
  * The one writer of the log's tables. Any number of instances may call it at once: the row of the log is locked, what another has integrated

@@ -1,0 +1,155 @@
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { kafkaBus } from '@sejam/bus';
+import { topics } from '@sejam/contracts';
+import { checkRecord } from '@sejam/embedded-eventstore';
+import { readRecord } from '@sejam/event-sourcing';
+import { connectEventStore } from '@sejam/eventstoredb';
+import { endLeftoverPostgres } from '@sejam/postgres';
+import { createLogger, StartFault } from '@sejam/service-host';
+import { isLogged } from '@sejam/transparency-log';
+import { DataFolder, restoringFolder } from '../data-folder.js';
+import { openBackup, sync, type Manifest } from './backup-folder.js';
+import { buildSchemas, refuseSchemas, swapSchemas } from './restored-schemas.js';
+import { temporaryPostgres } from './temporary-postgres.js';
+
+export interface RestoreOptions {
+  readonly from: string;
+  readonly keysFrom: string;
+  /** Becomes what the backup holds; new or empty unless `replace`. */
+  readonly home: string;
+  /** What is there is not refused but set aside under another name; nothing is ever removed. */
+  readonly replace: boolean;
+  /** Given: the store was put back with its own tools, and is only looked at. */
+  readonly eventStoreUrl: string | undefined;
+  /** Given: that database in place of the embedded one. */
+  readonly databaseUrl: string | undefined;
+  readonly kafkaBrokers: readonly string[];
+  /** Given: the files' places, where they are not in the home. */
+  readonly masterKeyFile: string | undefined;
+  readonly credentialsFile: string | undefined;
+  readonly say: (sentence: string) => void;
+}
+
+/**
+ * Puts back record, kept tables and keys, so that the next start makes everything else again. All is built beside the home and takes its name at
+ * the end: a restore that was killed leaves the home as it was, and `npm start` refuses until it is run again. Throws StartFault, one sentence.
+ */
+export async function restore(options: RestoreOptions): Promise<{ recordId: string; setAside: readonly string[] }> {
+  const { from, keysFrom, home, replace, say } = options;
+  say('checking the backup');
+  const main = await openBackup(from, 'record');
+  const keys = await openBackup(keysFrom, 'keys');
+  refuseOtherKeys(main, keys, say);
+  if (main.store === 'elsewhere' && options.eventStoreUrl === undefined) throw new StartFault('The backup is without the event store, which has tools of its own: put it back with them, and name it in EVENTSTORE_URL');
+
+  const staging = restoringFolder(home);
+  refuseRunning(home, staging);
+  await endLeftoverPostgres(join(staging, 'postgres'));
+  rmSync(staging, { recursive: true, force: true });
+  const isThere = existsSync(home) && readdirSync(home).length > 0;
+  if (isThere && !replace) throw new StartFault(`${home} is not empty: restore into another folder by --home, or set aside what is there by --replace`);
+  await refuseOtherTopics(options.kafkaBrokers);
+  const events = options.eventStoreUrl === undefined ? (main.events ?? 0) : await eventsOf(options.eventStoreUrl, main.recordId);
+  if (options.databaseUrl !== undefined && !replace) await refuseSchemas(options.databaseUrl);
+
+  const folder = DataFolder.take(staging);
+  const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  try {
+    const setAside = await build(folder, { ...options, main, events, stamp });
+    folder.release();
+    if (isThere) {
+      renameSync(home, `${home}.replaced-${stamp}`);
+      setAside.push(`${home}.replaced-${stamp}`);
+    } else rmSync(home, { recursive: true, force: true });
+    renameSync(staging, home);
+    sync(dirname(home));
+    return { recordId: main.recordId, setAside };
+  } catch (error) {
+    folder.release();
+    rmSync(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Fills the folder and the database; resolves with what had to make room there. */
+async function build(
+  folder: DataFolder,
+  { from, keysFrom, main, events, stamp, say, ...options }: RestoreOptions & { readonly main: Manifest; readonly events: number; readonly stamp: string },
+): Promise<string[]> {
+  if (options.eventStoreUrl === undefined) {
+    cpSync(join(from, 'store'), folder.file('record'), { recursive: true });
+    await checkRecord(folder.file('record'));
+    say(`the record is put back: ${events} events`);
+  }
+  for (const [name, elsewhere] of [['master.key', options.masterKeyFile], ['credentials.json', options.credentialsFile]] as const) {
+    if (existsSync(join(keysFrom, name))) copyWhereAbsent(join(keysFrom, name), elsewhere ?? folder.file(name));
+    else say(`the backup has no ${name}`);
+  }
+  // The platforms' endpoints stand in the record with the sandbox's port.
+  if (existsSync(join(from, 'ports.json'))) copyWhereAbsent(join(from, 'ports.json'), folder.file('ports.json'));
+  say('the keys are put back');
+
+  const server = options.databaseUrl === undefined ? await temporaryPostgres(folder.file('postgres')) : undefined;
+  try {
+    const url = options.databaseUrl ?? server?.url ?? '';
+    const rows = await buildSchemas(url, { from, keysFrom, main, events });
+    say(`the kept tables are put back: ${rows} rows; all others are empty and are made again at the next start`);
+    return await swapSchemas(url, stamp);
+  } finally {
+    await server?.stop();
+  }
+}
+
+/** Newer keys open all that an older record holds, but for who was erased meanwhile; older ones do not open all of it. */
+function refuseOtherKeys(main: Manifest, keys: Manifest, say: (sentence: string) => void): void {
+  if (keys.recordId !== main.recordId) throw new StartFault(`The backup is of record ${main.recordId}, and the keys are of record ${keys.recordId}: give those that belong together`);
+  if (keys.backupId === main.backupId) return;
+  if (keys.takenAt < main.takenAt) throw new StartFault(`The keys are of ${keys.takenAt} and the backup of ${main.takenAt}: keys that are older than the record do not open all of it`);
+  say(`the keys are newer than the backup, of ${keys.takenAt}`);
+}
+
+function refuseRunning(home: string, staging: string): void {
+  const [running, restoring] = [DataFolder.running(home), DataFolder.running(staging)];
+  if (running !== undefined) throw new StartFault(`Sejam (process ${running.supervisor.pid}) runs on ${home}: stop it first, or restore into another folder by --home`);
+  if (restoring !== undefined) throw new StartFault(`Another restore (process ${restoring.supervisor.pid}) into ${home} is under way`);
+}
+
+/** Consumers would take for true what the topics say and the record no longer holds. */
+async function refuseOtherTopics(brokers: readonly string[]): Promise<void> {
+  if (brokers.length === 0) return;
+  const bus = kafkaBus({ brokers, clientId: 'sejam-restore' });
+  try {
+    await bus.ensureTopics(Object.keys(topics));
+    for (const topic of Object.keys(topics)) {
+      for await (const _ of bus.readTopic(topic)) throw new StartFault(`Kafka's topic ${topic} holds messages about what was recorded after the backup: delete the topics ${Object.keys(topics).join(', ')}, the services publish them again`);
+    }
+  } finally {
+    await bus.close();
+  }
+}
+
+/** Of the store that was put back already; it must be that of the backup. */
+async function eventsOf(url: string, recordId: string): Promise<number> {
+  const store = connectEventStore(url, { logger: createLogger({ name: 'restore', level: 'silent' }) });
+  try {
+    const record = await readRecord(store);
+    if (record?.recordId !== recordId) throw new StartFault(`The backup is of record ${recordId}, and the event store holds ${record === undefined ? 'none: put it back first, with its own tools' : `record ${record.recordId}`}`);
+    let count = 0;
+    for await (const event of store.readAll()) if (isLogged(event)) count += 1;
+    return count;
+  } finally {
+    await store.close();
+  }
+}
+
+function copyWhereAbsent(from: string, to: string): void {
+  if (existsSync(to)) {
+    if (readFileSync(to).equals(readFileSync(from))) return;
+    throw new StartFault(`${to} is there and is not ${basename(to)} of the backup: move it away first`);
+  }
+  mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+  copyFileSync(from, to);
+  chmodSync(to, 0o600);
+  sync(to);
+}
