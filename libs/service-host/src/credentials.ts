@@ -12,8 +12,8 @@ export interface Credentials {
   readonly webhookSecrets: Readonly<Record<string, { readonly orders: string; readonly answers: string }>>;
 }
 
-/** Throws StartFault, one sentence: missing, unreadable, not such a file, or of another record. */
-export function readCredentials(file: string, recordId: string): Credentials {
+/** Throws StartFault, one sentence: missing, unreadable, not such a file, or of another record. Without `recordId` it may be of any. */
+export function readCredentials(file: string, recordId?: string): Credentials {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -21,7 +21,7 @@ export function readCredentials(file: string, recordId: string): Credentials {
     throw new StartFault(`The credentials file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown cause'})`);
   }
   const credentials = parsed(text, file);
-  if (credentials.recordId !== recordId) {
+  if (recordId !== undefined && credentials.recordId !== recordId) {
     throw new StartFault(`The credentials file ${file} belongs to record ${credentials.recordId}, but this record is ${recordId}: put back the file or the data that belong together`);
   }
   return credentials;

@@ -8,6 +8,7 @@ export type Entry =
       readonly webhookId: string;
       readonly receivedAtMs: number;
       readonly body: string;
+      readonly proof?: 'shared' | 'asymmetric';
       /** Of an order: what was decided for it, so that another script after a restart changes nothing. */
       readonly behaviour?: { readonly name: string; readonly behaviour: unknown; readonly seed: number };
     }

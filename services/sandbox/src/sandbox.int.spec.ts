@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger, hostSettings, readConfig, startService, type RunningService } from '@sejam/service-host';
 import { eventually } from '@sejam/testkit';
-import { createSender, generateSecret, parseAllowList, sign, verify } from '@sejam/webhooks';
+import { createSender, generateSecret, generateSigningKeyPair, parseAllowList, sign, verify } from '@sejam/webhooks';
 import type { Credentials } from './credentials.js';
+import { openKeyFile } from './answer/key-file.js';
 import { openJournal } from './journal.js';
 import { platforms, type Platform } from './order/order.js';
 import { access, SandboxModule } from './sandbox.module.js';
@@ -21,6 +22,7 @@ interface Arrived {
   readonly body: { type: string; data: Record<string, unknown>; answerId?: string };
   readonly text: string;
   readonly status: number;
+  readonly proof?: 'shared' | 'asymmetric';
 }
 
 /** The clearing house's side of the contract, as far as the sandbox can tell: signatures, ids, effects, and the feed. */
@@ -31,6 +33,10 @@ class ClearingHouse {
   trouble: number[] = [];
   #server!: Server;
   url = '';
+  /** What it publishes as its own keys; without any, there is no document. */
+  ownKeys: { keyId: string; publicKey: string; validUntil?: string }[] = [];
+  /** By platform, what was registered for its answers. */
+  readonly answerKeys = new Map<Platform, string>();
 
   constructor(private readonly credentials: Credentials['of']) {}
 
@@ -41,6 +47,15 @@ class ClearingHouse {
       const url = new URL(request.url ?? '/', 'http://x');
       const platform = url.pathname.split('/')[3] as Platform;
       const authorised = request.headers.authorization === `Bearer key-of-${platform}`;
+      if (url.pathname === '/.well-known/sejam-webhook-keys.json') {
+        response.writeHead(this.ownKeys.length > 0 ? 200 : 404, { 'content-type': 'application/json', etag: '"1"' }).end(JSON.stringify({ keys: this.ownKeys }));
+        return;
+      }
+      if (request.method === 'PUT') {
+        if (authorised) this.answerKeys.set(platform, (JSON.parse(Buffer.concat(chunks).toString()) as { publicKey: string }).publicKey);
+        response.writeHead(authorised ? 200 : 401, { 'content-type': 'application/json' }).end('{}');
+        return;
+      }
       if (request.method === 'GET') {
         const messages = this.feed.get(platform) ?? [];
         const from = messages.findIndex(({ webhookId }) => webhookId === url.searchParams.get('after')) + 1;
@@ -48,11 +63,14 @@ class ClearingHouse {
         return;
       }
       const body = Buffer.concat(chunks);
-      const proven = verify({ headers: request.headers, body, secrets: [{ keyId: 'answers', secret: this.credentials[platform].answersSecret }], now: new Date() }).valid || authorised;
+      const own = this.answerKeys.get(platform);
+      const secrets = [{ keyId: 'answers', secret: this.credentials[platform].answersSecret }, ...(own === undefined ? [] : [{ keyId: 'own', secret: own }])];
+      const verdict = verify({ headers: request.headers, body, secrets, now: new Date() });
+      const proven = verdict.valid || authorised;
       const status = this.trouble.shift() ?? (proven ? 202 : 401);
       const parsed = JSON.parse(body.toString()) as Arrived['body'];
       const effect = this.arrived.some(({ text }) => text === body.toString()) ? 'recorded' : 'applied';
-      this.arrived.push({ path: url.pathname, answerId: parsed.answerId ?? String(request.headers['webhook-id']), body: parsed, text: body.toString(), status });
+      this.arrived.push({ path: url.pathname, answerId: parsed.answerId ?? String(request.headers['webhook-id']), body: parsed, text: body.toString(), status, ...(verdict.valid ? { proof: verdict.proof } : {}) });
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(status === 202 ? { eventId: 'e', effect } : { code: 'no' }));
     });
     this.#server.listen(0, '127.0.0.1');
@@ -93,16 +111,17 @@ describe('the sandbox', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(script: Script, speed = SPEED): Promise<void> {
+  async function start(script: Script, { speed = SPEED, withAnswerKey = [] as Platform[] } = {}): Promise<void> {
     end = new AbortController();
     const log = createLogger({ name: 'sandbox', level: 'silent' });
     const journal = openJournal(join(folder, 'data', 'sandbox.ndjson'));
-    const parts = { script, journal, log, credentials: { baseUrl: house.url, of: secrets }, settings: { gatewayUrl: house.url, speed, closing: end.signal } };
+    const answerKeys = openKeyFile(withAnswerKey, join(folder, 'data', 'answer-keys.json'));
+    const parts = { script, journal, answerKeys, log, credentials: { baseUrl: house.url, of: secrets }, settings: { gatewayUrl: house.url, speed, closing: end.signal } };
     sandbox = await startService({ name: 'sandbox', module: SandboxModule.with(parts), config: readConfig(hostSettings({ port: 0 }), {}), log, access, readiness: {} });
   }
 
-  const deliver = (body: string, { webhookId = crypto.randomUUID() as string, secret = secrets.tiktok.ordersSecret, at = new Date() } = {}) =>
-    sender.send({ url: `${sandbox.url}/platforms/tiktok/orders`, body, headers: { ...sign({ webhookId, at, body, secrets: [secret] }) } });
+  const deliver = (body: string, { webhookId = crypto.randomUUID() as string, secret = secrets.tiktok.ordersSecret, own = [] as string[], at = new Date() } = {}) =>
+    sender.send({ url: `${sandbox.url}/platforms/tiktok/orders`, body, headers: { ...sign({ webhookId, at, body, secrets: [secret, ...own] }) } });
   const get = async (path: string) => ((await (await fetch(`${sandbox.url}${path}`)).json()) as { items: Record<string, unknown>[] }).items;
   const types = () => house.arrived.filter(({ status }) => status === 202).map(({ body }) => body.type);
 
@@ -123,6 +142,43 @@ describe('the sandbox', () => {
     expect(await deliver('{"type":"order.issued"}')).toMatchObject({ status: 422, body: expect.stringContaining('webhook.malformed') });
     expect(await sender.send({ url: `${sandbox.url}/platforms/unknown/orders`, headers: {}, body: '{}' })).toMatchObject({ status: 404 });
     expect(await get('/orders')).toEqual([]);
+  });
+
+  it('sees by the published keys that an order is the clearing house\'s own, and takes none with a signature of another', async () => {
+    const [key, next] = [generateSigningKeyPair(), generateSigningKeyPair()];
+    await start(all('never'));
+    const proofOf = async (webhookId: string) => (await get('/orders')).find((order) => order['webhookId'] === webhookId)?.['proof'];
+    house.ownKeys = [{ keyId: 'sejam-0', publicKey: generateSigningKeyPair().publicKey, validUntil: '2024-11-27T00:00:00.000Z' }, { keyId: 'sejam-1', publicKey: key.publicKey }];
+    expect(await deliver(orderBody('t1.1'), { webhookId: 'w1', own: [next.privateKey, key.privateKey] })).toMatchObject({ status: 200 });
+    expect(await proofOf('w1')).toBe('asymmetric');
+    expect(await deliver(orderBody('t2.1'), { webhookId: 'w2' })).toMatchObject({ status: 200 });
+    expect(await proofOf('w2')).toBe('shared');
+    expect(await deliver(orderBody('t3.1'), { webhookId: 'w3', own: [next.privateKey] })).toMatchObject({ status: 401 });
+    expect(await get('/orders')).toHaveLength(2);
+  });
+
+  it('takes orders by the shared secret while no published keys can be read', async () => {
+    await start(all('never'));
+    expect(await deliver(orderBody('t1.1'), { own: [generateSigningKeyPair().privateKey] })).toMatchObject({ status: 200 });
+    expect(await get('/orders')).toMatchObject([{ proof: 'shared' }]);
+  });
+
+  it('proves answers by a key of the platform, once that is registered, and by the same one after a restart', async () => {
+    const script = all({ answers: [{ after: { seconds: [0, 0] }, answer: 'order.acknowledged' }] });
+    for (const orderId of ['t1.1', 't2.1']) {
+      await start(script, { withAnswerKey: ['tiktok'] });
+      const before = house.answerKeys.get('tiktok');
+      if (before === undefined) await eventually(() => expect(house.answerKeys.get('tiktok')).toMatch(/^whpk_/));
+      await eventually(async () => {
+        await deliver(orderBody(orderId));
+        expect(house.arrived.some(({ body, proof }) => body.data['orderId'] === orderId && proof === 'asymmetric')).toBe(true);
+      });
+      if (before !== undefined) expect(house.answerKeys.get('tiktok')).toBe(before);
+      end.abort();
+      await sandbox.close();
+    }
+    expect(statSync(join(folder, 'data', 'answer-keys.json')).mode & 0o777).toBe(0o600);
+    await start(script);
   });
 
   it('does once what is delivered fifty times at once', async () => {

@@ -1,8 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { AccessRow, Logger } from '@sejam/service-host';
+import type { KeyFile } from './answer/key-file.js';
 import { Outbox } from './answer/outbox.js';
+import { RegisterAnswerKeys } from './answer/register-answer-keys.js';
 import type { Credentials } from './credentials.js';
 import type { Journal } from './journal.js';
+import { ClearingHouseKeys } from './order/clearing-house-keys.js';
 import { Inbox } from './order/inbox.js';
 import { ListOrders } from './order/list-orders.js';
 import { ReadFeed } from './order/read-feed.js';
@@ -10,13 +13,15 @@ import { ReceiveOrder } from './order/receive-order.js';
 import { Direction } from './script/direction.js';
 import { EditScript } from './script/edit-script.js';
 import type { Script } from './script/script.js';
-import { CREDENTIALS, JOURNAL, LOG, SETTINGS, type Settings } from './tokens.js';
+import { ANSWER_KEYS, CREDENTIALS, JOURNAL, LOG, SETTINGS, type Settings } from './tokens.js';
 
 export interface SandboxParts {
   readonly credentials: Credentials;
   readonly settings: Settings;
   readonly script: Script;
   readonly journal: Journal;
+  /** Of the platforms that sign with a key of their own. */
+  readonly answerKeys: KeyFile;
   readonly log: Logger;
 }
 
@@ -32,7 +37,7 @@ export const access: readonly AccessRow[] = [
 
 @Module({})
 export class SandboxModule {
-  static with({ credentials, settings, script, journal, log }: SandboxParts): DynamicModule {
+  static with({ credentials, settings, script, journal, answerKeys, log }: SandboxParts): DynamicModule {
     return {
       module: SandboxModule,
       controllers: [ReceiveOrder, ListOrders, EditScript],
@@ -40,20 +45,24 @@ export class SandboxModule {
         { provide: CREDENTIALS, useValue: credentials },
         { provide: SETTINGS, useValue: settings },
         { provide: JOURNAL, useValue: journal },
+        { provide: ANSWER_KEYS, useValue: answerKeys },
         { provide: LOG, useValue: log },
         { provide: Direction, useValue: new Direction(script) },
+        RegisterAnswerKeys,
+        ClearingHouseKeys,
         Outbox,
         Inbox,
         ReadFeed,
         {
           provide: 'resumed',
-          inject: [JOURNAL, Outbox, Inbox, ReadFeed],
+          inject: [JOURNAL, Outbox, Inbox, ReadFeed, RegisterAnswerKeys],
           // Before the first request is taken: what was received earlier is still to be answered.
-          useFactory: async (kept: Journal, outbox: Outbox, inbox: Inbox, feed: ReadFeed) => {
+          useFactory: async (kept: Journal, outbox: Outbox, inbox: Inbox, feed: ReadFeed, keys: RegisterAnswerKeys) => {
             const entries = await kept.read();
             outbox.resume(entries);
             inbox.resume(entries);
             feed.start();
+            keys.start();
             return true;
           },
         },

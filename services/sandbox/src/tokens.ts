@@ -2,6 +2,7 @@
 export const JOURNAL = Symbol('journal');
 export const CREDENTIALS = Symbol('credentials');
 export const SETTINGS = Symbol('settings');
+export const ANSWER_KEYS = Symbol('answer keys');
 export const LOG = Symbol('log');
 
 export interface Settings {

@@ -10,6 +10,7 @@ import type { Message, Platform } from '../order/order.js';
 import { planAnswers, type Behaviour, type PlannedAnswer } from '../script/behaviour.js';
 import { randomNamed } from '../script/random.js';
 import { CREDENTIALS, JOURNAL, LOG, SETTINGS, type Settings } from '../tokens.js';
+import { RegisterAnswerKeys } from './register-answer-keys.js';
 
 export interface Answer {
   /** The webhook-id: made once, the same over all attempts, so that the clearing house records the answer once. */
@@ -47,6 +48,7 @@ export class Outbox implements OnApplicationShutdown {
     @Inject(CREDENTIALS) private readonly credentials: Credentials,
     @Inject(SETTINGS) private readonly settings: Settings,
     @Inject(LOG) private readonly log: Logger,
+    @Inject(RegisterAnswerKeys) private readonly answerKeys: RegisterAnswerKeys,
   ) {}
 
   /** Which answers had been settled before the process was killed. To be called before anything is planned. */
@@ -127,9 +129,10 @@ export class Outbox implements OnApplicationShutdown {
 
   /** The way of the contract: the body to the byte, signed anew for each attempt, since the timestamp is the attempt's. */
   #postSigned({ platform, answerId, body, fault }: Answer): Promise<Reply> {
-    const secret = fault === 'bad_signature' ? generateSecret() : this.credentials.of[platform].answersSecret;
+    const own = this.answerKeys.of(platform);
+    const secrets = fault === 'bad_signature' ? [generateSecret()] : [this.credentials.of[platform].answersSecret, ...(own === undefined ? [] : [own])];
     const at = fault === 'stale' ? new Date(Date.now() - 3_600_000) : new Date();
-    return this.#post(`/v1/platforms/${platform}/webhooks`, body, { ...sign({ webhookId: answerId, at, body, secrets: [secret] }) });
+    return this.#post(`/v1/platforms/${platform}/webhooks`, body, { ...sign({ webhookId: answerId, at, body, secrets }) });
   }
 
   /** For a platform without an endpoint: the same body with `answerId` in place of `webhook-id`, and its key in place of the signature. */

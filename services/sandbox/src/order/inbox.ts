@@ -14,6 +14,8 @@ export interface ReceivedMessage {
   /** The body to the byte. */
   readonly body: string;
   readonly via: 'webhook' | 'feed';
+  /** Of one that was posted: `asymmetric` where the clearing house's own key has signed it. */
+  readonly proof?: 'shared' | 'asymmetric';
   /** Of an order. */
   readonly behaviour?: { readonly name: string; readonly behaviour: Behaviour; readonly seed: number };
   /** Delivery attempts so far, this message's successful one and repeats included. */
@@ -42,9 +44,9 @@ export class Inbox {
   resume(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (entry.kind !== 'received') continue;
-      const { platform, webhookId, receivedAtMs, body, behaviour } = entry;
+      const { platform, webhookId, receivedAtMs, body, behaviour, proof } = entry;
       const message = readMessage(JSON.parse(body));
-      if (message) this.#keep({ platform: platform as Platform, webhookId, receivedAt: new Date(receivedAtMs), message, body, via: 'webhook', attempts: 1, ...(behaviour ? { behaviour: behaviour as NonNullable<ReceivedMessage['behaviour']> } : {}) });
+      if (message) this.#keep({ platform: platform as Platform, webhookId, receivedAt: new Date(receivedAtMs), message, body, via: 'webhook', attempts: 1, ...(proof ? { proof } : {}), ...(behaviour ? { behaviour: behaviour as NonNullable<ReceivedMessage['behaviour']> } : {}) });
     }
   }
 
@@ -60,17 +62,17 @@ export class Inbox {
   }
 
   /** Stores the message and sets the answers going. A message that is known already, by its webhook-id, changes nothing. */
-  async receive({ platform, webhookId, message, body, via }: Pick<ReceivedMessage, 'platform' | 'webhookId' | 'message' | 'body' | 'via'>): Promise<void> {
+  async receive({ platform, webhookId, message, body, via, proof }: Pick<ReceivedMessage, 'platform' | 'webhookId' | 'message' | 'body' | 'via' | 'proof'>): Promise<void> {
     const key = `${platform}/${webhookId}`;
     if (this.#messages.has(key) || message.type === 'endpoint.ping') return;
     const behaviour = message.type === 'order.issued' ? this.direction.behaviourOf(platform, message) : undefined;
     const receivedAt = new Date();
-    const received: ReceivedMessage = { platform, webhookId, receivedAt, message, body, via, attempts: Math.max(1, this.#attempts.get(key) ?? 1), ...(behaviour ? { behaviour } : {}) };
+    const received: ReceivedMessage = { platform, webhookId, receivedAt, message, body, via, attempts: Math.max(1, this.#attempts.get(key) ?? 1), ...(proof ? { proof } : {}), ...(behaviour ? { behaviour } : {}) };
     this.#attempts.delete(key);
     // Known from here on, so that a second copy in the same moment does not plan a second time.
     this.#messages.set(key, received);
     try {
-      await this.journal.write({ kind: 'received', platform, webhookId, receivedAtMs: receivedAt.getTime(), body, ...(behaviour ? { behaviour } : {}) });
+      await this.journal.write({ kind: 'received', platform, webhookId, receivedAtMs: receivedAt.getTime(), body, ...(proof ? { proof } : {}), ...(behaviour ? { behaviour } : {}) });
     } catch (error) {
       this.#messages.delete(key);
       throw error;

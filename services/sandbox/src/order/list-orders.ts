@@ -30,9 +30,9 @@ export class ListOrders {
 
   @Get('/orders')
   orders(@Query() { limit = 200, ...query }: OrdersQuery) {
-    const items = this.inbox.list({ ...query, limit }).map(({ platform, webhookId, receivedAt, via, attempts, message, behaviour, body }) => ({
+    const items = this.inbox.list({ ...query, limit }).map(({ platform, webhookId, receivedAt, via, proof, attempts, message, behaviour, body }) => ({
       platform, webhookId, type: message.type, orderId: message.data.orderId, contentKey: contentKeyOf(message),
-      receivedAt, via, attempts, behaviour: behaviour?.name, body: JSON.parse(body) as unknown,
+      receivedAt, via, proof, attempts, behaviour: behaviour?.name, body: JSON.parse(body) as unknown,
     }));
     return { items };
   }
