@@ -63,8 +63,8 @@ function build() {
     channels[channel] = { address, title: channel, description, messages: named(Object.keys(types)), ...parameters };
     operations[channel] = { action, channel: { $ref: `#/channels/${channel}` }, bindings: { http: { method: 'POST', bindingVersion: '0.3.0' } } };
   };
-  webhooks('orders', '/', "Signed requests to the endpoint that a platform has set, with its `orders` secret. The same bodies, in order and for ever, are at `/v1/platforms/{platform}/messages`.", outgoing, 'send');
-  webhooks('answers', '/v1/platforms/{platform}/webhooks', "A platform's signed answers, with its `answers` secret. 202 once they are in the record.", incoming, 'receive');
+  webhooks('orders', '/', "Signed requests to the endpoint that a platform has set, with its `orders` secret (`v1`) and with our own ed25519 key (`v1a`), whose public half is at `/.well-known/sejam-webhook-keys.json`. The same bodies, in order and for ever, are at `/v1/platforms/{platform}/messages`.", outgoing, 'send');
+  webhooks('answers', '/v1/platforms/{platform}/webhooks', "A platform's signed answers, with its `answers` secret (`v1`), with the ed25519 key that it has registered at `/v1/platforms/{platform}/answer-key` (`v1a`), or with both. A `v1a` must hold where there is one. 202 once they are in the record.", incoming, 'receive');
 
   return {
     asyncapi: '3.0.0',

@@ -97,5 +97,10 @@ export function bodyOf(type: string, { data }: WebhookMessage): JsonSchema {
 export const webhookHeaders: JsonSchema = record({
   'webhook-id': { type: 'string', description: 'The same in every attempt' },
   'webhook-timestamp': { type: 'string', description: 'Seconds since 1970; at most five minutes off' },
-  'webhook-signature': { type: 'string', description: '`v1,<base64>`: HMAC-SHA256 over id, timestamp and body, joined by full stops' },
+  'webhook-signature': {
+    type: 'string',
+    description:
+      'Separated by spaces: `v1,<base64>`, HMAC-SHA256 with a shared secret, and `v1a,<base64>`, ed25519, each over id, timestamp and body, joined by full stops. '
+      + 'In a rotation there are several of a scheme.',
+  },
 });
