@@ -100,6 +100,12 @@ export class Story {
     return this.ofReport('ContentsDeclined', minutes, { decidedBy: this.#about.decidedBy, contents: [{ contentKey: this.contentKey, takedownId: this.takedownId }], reason: 'satire', undecided: 0 });
   }
 
+  /** Of its reporter no figure and no view ever knew. */
+  erased(minutes = this.#about.at): this {
+    const erasureId = `report-${this.reportId}.1`;
+    return this.ofReport('ErasureRequested', minutes, { erasureId }).ofReport('SubjectErased', minutes, { erasureId });
+  }
+
   ofTakedown(type: string, minutes: number, data: object, status = 'delivered'): this {
     const { platform, product, category } = this.#about;
     const takedown = { id: this.takedownId, platform, product, contentKey: this.contentKey, category, status, round: 1 };
@@ -148,6 +154,6 @@ export class Story {
 
   /** Up to the order at the platform. */
   running(minutes = this.#about.at): this {
-    return this.submitted(minutes).approved(minutes).opened(minutes).joined(minutes).issued(minutes).delivered(minutes);
+    return this.submitted(minutes).approved(minutes).erased(minutes).opened(minutes).joined(minutes).issued(minutes).delivered(minutes);
   }
 }

@@ -76,6 +76,8 @@ describe('a verdict', () => {
     expect(verdict(report([14, 'ContentsApproved', content('a')], [15, 'ContentsDeclined', content('b')]))).toMatchObject({ verdict: 'met', due: at(15) });
     expect(verdict(report([14, 'ContentsApproved', content('a')], [16, 'ContentsDeclined', content('b')]))).toMatchObject({ verdict: 'missed' });
     expect(verdict(report([14, 'ReportWithdrawn']))).toMatchObject({ verdict: 'stopped' });
+    expect(verdict(report([14, 'SubjectErased']))).toMatchObject({ verdict: 'undecided' });
+    expect(verdict(report([14, 'ContentsApproved', { contents: [{ contentKey: 'a' }, { contentKey: 'b' }] }], [16, 'SubjectErased']))).toMatchObject({ verdict: 'met' });
   });
 });
 
