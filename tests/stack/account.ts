@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import type { Delivery } from './platforms-desk.js';
 import { recomputedClocks, type RecomputedClock } from './recomputed-clocks.js';
@@ -30,6 +33,16 @@ export async function faultsInRecord(stack: Stack, promised: Promised, settledAt
     ...[...reports.values(), ...takedowns.values()].flatMap((events) => wrongVerdicts(events, clocks, settledAt)),
   ];
   if (faults.length > 0 && process.env['SEJAM_KEEP_STACK'] !== undefined) appendFileSync(`${stack.folder}/faults.txt`, `${faults.join('\n')}\n`);
+  return faults;
+}
+
+/** What an auditor finds at home who takes the whole record out and holds it against what was signed and decided; empty when all holds. */
+export async function faultsInAudit(stack: Stack): Promise<string[]> {
+  const bundle = join(stack.folder, 'bundle');
+  const faults: string[] = [];
+  for (const args of [['export', '--url', stack.url, '--key', stack.credentials.keys['auditor'] as string, '--out', bundle], ['verify', bundle], ['recompute', bundle]]) {
+    await promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../services/audit/bin/sejam-audit.mjs'), ...args]).catch((error: { stdout?: string; stderr?: string }) => faults.push(`sejam-audit ${args[0]}: ${error.stdout}${error.stderr}`));
+  }
   return faults;
 }
 

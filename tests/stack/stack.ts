@@ -53,6 +53,7 @@ export class Stack {
   /** Where the sandbox listens to whoever directs it; empty without one. */
   sandboxUrl = '';
   #database: TestDatabase | undefined;
+  #postgresFolder = '';
   readonly #pools: Pool[] = [];
 
   private constructor(readonly options: StackOptions) {}
@@ -112,10 +113,11 @@ export class Stack {
     return domainClock(record, Date.now).now();
   }
 
-  /** Of the stack's own PostgreSQL itself, behind the program that starts it; asked while it runs. */
-  async postmaster(): Promise<number> {
-    const { rows } = await this.pool('public').query<{ data_directory: string }>('SHOW data_directory');
-    return Number(readFileSync(join(rows[0]?.data_directory ?? '', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  /** SIGKILL, as by an operator or for want of memory. PostgreSQL itself goes with the program that starts it. */
+  async kill(name: string): Promise<void> {
+    const postmaster = name === 'postgres' ? Number(readFileSync(join(this.#postgresFolder, 'postmaster.pid'), 'utf8').split('\n')[0]) : undefined;
+    await this.process(name).kill();
+    if (postmaster !== undefined) process.kill(postmaster, 'SIGKILL');
   }
 
   pool(schema: string): Pool {
@@ -163,6 +165,7 @@ export class Stack {
       : testDatabase().then((own) => (this.#database = own).url);
     const store = this.#add('event-store', 'deploy/local/dist/event-store.js', {}, [join(this.folder, 'record'), String(ports['event-store'])]).start();
     this.databaseUrl = await database;
+    if (ownPostgres) this.#postgresFolder = (await this.pool('public').query<{ data_directory: string }>('SHOW data_directory')).rows[0]?.data_directory ?? '';
     this.eventStoreUrl = (await store).url;
     this.store = connectEventStore(this.eventStoreUrl, { logger: { warn: () => undefined }, backOff: { firstMs: 20, mostMs: 500 } });
 
