@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, testCrashingKafka } from '@sejam/testkit';
 import { faultsInRecord } from '../stack/account.js';
 import { answers, approvedCase, delivered, deliveredCase, reportBody, statusIs } from '../stack/cases.js';
-import type { Answer } from '../stack/caller.js';
+import type { Answer, Json } from '../stack/caller.js';
 import { Stack } from '../stack/stack.js';
 
 const services = ['intake', 'routing', 'sla', 'reporting'] as const;
@@ -46,9 +46,7 @@ describe('a server that is away for a while', () => {
 
   it('as PostgreSQL keeps no report and no answer from being accepted, and no order from going out later', async () => {
     const before = await deliveredCase(stack, { platform: 'telegram' });
-    const postmaster = await stack.postmaster();
-    await stack.process('postgres').kill();
-    process.kill(postmaster, 'SIGKILL');
+    await stack.kill('postgres');
     const submitted = await stack.as('bawaslu').post('/v1/reports', reportBody());
     expect(submitted.status).toBe(201);
     unstorable(await stack.as('bawaslu').post('/v1/reports', reportBody({ reporter: { name: 'Siti' } })));
@@ -89,6 +87,35 @@ describe('a server that is away for a while', () => {
     expect(sentAgain.map(({ type, webhookId }) => `${type} ${webhookId}`)).toEqual([]);
     await deliveredCase(stack, { platform: 'google' });
   }, 120_000);
+
+  it('as PostgreSQL that lost the kept secrets of a platform lets what must be signed wait, blames nobody for it, and all goes out with the backup', async () => {
+    const { body: { secrets } } = await stack.as('operator').post('/v1/platforms/line/endpoint/rotation', {});
+    stack.desk.knows({ ...stack.credentials.webhookSecrets, line: secrets });
+    const before = await deliveredCase(stack, { platform: 'line' });
+    const kept = stack.pool('routing');
+    await kept.query(`CREATE TABLE backup AS SELECT * FROM webhook_secret WHERE platform = 'line'`);
+    await stack.kill('routing');
+    await kept.query(`DELETE FROM webhook_secret WHERE platform = 'line'`);
+    await stack.process('routing').startAgain();
+    await stack.ready();
+
+    const waiting = await approvedCase(stack, { platform: 'line' });
+    const delivery = await eventually(async () => {
+      const { body: { items } } = await stack.as('operator').get('/v1/deliveries?platform=line');
+      return ((items as Json[]).find((one: Json) => one.orderId === waiting.orderId && one.lastCause === 'secret-missing') ?? false) as Json;
+    });
+    unstorable(await stack.as('operator').post('/v1/platforms/line/endpoint/test', {}));
+    unstorable(await stack.answer('line', ...answers.actioned(before.orderId)));
+    await deliveredCase(stack, { platform: 'google' });
+    expect((await stack.events(`takedown-${waiting.takedownId}`)).map(({ type }) => type)).toEqual(['TakedownOpened', 'ReportJoined', 'OrderIssued']);
+    expect(stack.desk.of(waiting.takedownId)).toEqual([]);
+
+    await kept.query('INSERT INTO webhook_secret SELECT * FROM backup ON CONFLICT DO NOTHING');
+    expect((await stack.as('operator').post(`/v1/deliveries/${delivery.id}/retry`, {})).status).toBe(200);
+    expect(await delivered(stack, waiting)).toMatchObject({ verified: true });
+    expect((await stack.answer('line', ...answers.actioned(before.orderId))).status).toBe(202);
+    await statusIs(stack, before, 'actioned');
+  }, 90_000);
 
   it('leaves a record that holds', async () => {
     const settledAt = await stack.domainTime();

@@ -14,8 +14,11 @@ import type { Policy } from '@sejam/deadlines';
 export interface Platforms {
   /** Undefined: there is no such platform. Throws `routing.catching-up` while `platform-*` is not folded to its end. */
   endpointOf(platform: string): { readonly hasEndpoint: boolean; readonly test: boolean } | undefined;
-  /** With which this platform may sign now: its own keys (`whpk_`) and, unless it requires those, its secrets; empty for an unknown one. */
-  answerSecrets(platform: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]>;
+  /**
+   * With which this platform may sign now: its own keys (`whpk_`) and, unless it requires those, its secrets; empty for an unknown one.
+   * Without `secret`: it is lost here.
+   */
+  answerSecrets(platform: string): Promise<readonly { readonly keyId: string; readonly secret?: string }[]>;
 }
 
 /** The policies that sla has published. */

@@ -162,7 +162,7 @@ export class PlatformLane {
 
   /** True: what waits behind it in its order may go now. */
   async #attempt(endpoint: Endpoint, row: Delivery): Promise<boolean> {
-    const { store, queue, clock, metrics, stopping } = this.options;
+    const { store, queue, clock, metrics, log, stopping } = this.options;
     const { state } = await readTakedown(store, row.takedownId);
     const ended = endedAlready(state, row);
     if (ended !== undefined) return queue.end(row, ended, { at: clock.now() });
@@ -171,6 +171,8 @@ export class PlatformLane {
     const outcome = await this.#send(endpoint, row);
     const now = clock.now();
     if (outcome === undefined) {
+      metrics.deliveryAttempts.inc({ platform: this.platform, outcome: 'secret-missing' });
+      log.error({ platform: this.platform, webhookId: row.webhookId }, 'A message waits: the secrets to sign it with are not in this installation');
       await queue.postpone(row, { attempts: row.attempts, at: now, due: new Date(now.getTime() + WITHOUT_SECRETS_MS), cause: 'secret-missing' });
       return false;
     }

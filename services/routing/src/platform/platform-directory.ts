@@ -58,8 +58,8 @@ export class PlatformDirectory implements Platforms {
     return [...this.#platforms.keys()];
   }
 
-  /** The platform's own keys first. Where it requires them, the shared secrets are none. */
-  async answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
+  /** The platform's own keys first. Where it requires them, the shared secrets are none. Without `secret`: it is lost here. */
+  async answerSecrets(id: string): Promise<readonly { readonly keyId: string; readonly secret?: string }[]> {
     const found = this.find(id);
     const own = found === undefined ? [] : answerKeysInForce(found, new Date()).map(({ keyId, publicKey }) => ({ keyId, secret: publicKey }));
     return found?.answerKey?.required === true ? own : [...own, ...(await this.#inForce(id, 'answers'))];
@@ -67,19 +67,22 @@ export class PlatformDirectory implements Platforms {
 
   /**
    * With which messages to this platform are signed now: its secrets, the newest first (in an overlap with both), and then our own key. Empty
-   * when the secrets are lost here: a platform that knows of no `v1a` would take our key's signature for none.
+   * when the newest secret is lost here: a platform that has gone over to it, or knows of no `v1a`, would turn away what is signed without
+   * it, and be blamed for that.
    */
   async orderSecrets(id: string): Promise<(string | WebhookKey)[]> {
-    const shared = (await this.#inForce(id, 'orders')).map(({ secret }) => secret);
-    return shared.length === 0 ? [] : [...shared, ...(await this.signingKeys.inForce())];
+    const shared = await this.#inForce(id, 'orders');
+    return shared[0]?.secret === undefined ? [] : [...shared.flatMap(({ secret }) => secret ?? []), ...(await this.signingKeys.inForce())];
   }
 
-  async #inForce(id: string, wanted: 'orders' | 'answers'): Promise<readonly { readonly keyId: string; readonly secret: string }[]> {
+  async #inForce(id: string, wanted: 'orders' | 'answers'): Promise<readonly { readonly keyId: string; readonly secret?: string }[]> {
     const inForce = this.find(id)?.lastSecrets;
     if (inForce === undefined) return [];
     const older = inForce.previous.filter(({ direction, until }) => direction === wanted && Date.now() < Date.parse(until)).map(({ secretId }) => secretId);
     const ids = [inForce.secrets[wanted].secretId, ...older.reverse()];
-    const opened = await Promise.all(ids.map(async (keyId) => ({ keyId, secret: await this.secrets.open(id, keyId) })));
-    return opened.flatMap(({ keyId, secret }) => (secret === undefined ? [] : [{ keyId, secret }]));
+    return Promise.all(ids.map(async (keyId) => {
+      const secret = await this.secrets.open(id, keyId);
+      return { keyId, ...(secret === undefined ? {} : { secret }) };
+    }));
   }
 }
