@@ -1,3 +1,4 @@
+import { actions, categories, contentForms, refusalReasons, requestableActions } from '@sejam/contracts';
 import type { JsonSchema } from './message-schema.js';
 
 const text: JsonSchema = { type: 'string' };
@@ -12,11 +13,11 @@ function record(required: Readonly<Record<string, JsonSchema>>, optional: Readon
 const list = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 const oneOf = (...values: readonly string[]): JsonSchema => ({ type: 'string', enum: values });
 
-/** Actions that a platform can take, and the one that an order asks for. */
-const action = oneOf('removed', 'access_disabled', 'labelled', 'demoted', 'age_restricted', 'interaction_restricted', 'account_suspended', 'account_terminated', 'already_gone');
-
 /** In every message about an order: which one, and the place within its takedown. */
-const about = { orderId: text, takedownId: text, sequence: count };
+const about = { orderId: text, takedownId: text, round: count, sequence: count, test: { type: 'boolean' }, platform: text, product: text };
+/** In every message but the order itself. */
+const notice = { ...about, contentKey: text };
+const status = { ...text, description: "The order's, as we know it" };
 
 interface WebhookMessage {
   readonly summary: string;
@@ -30,17 +31,13 @@ export const outgoing: Readonly<Record<string, WebhookMessage>> = {
     data: record(
       {
         ...about,
-        round: count,
-        test: { type: 'boolean' },
-        platform: text,
-        product: text,
         content: record({ url: link, canonicalUrl: link, contentKey: text }, { note: text }),
-        category: text,
-        contentForm: text,
+        category: oneOf(...categories),
+        contentForm: oneOf(...contentForms),
         legalBasis: list(record({ code: text, title: text })),
         reasons: text,
         reports: count,
-        requestedAction: action,
+        requestedAction: oneOf(...requestableActions),
         decidedBy: text,
         decidedAt: time,
         issuedBy: text,
@@ -56,16 +53,26 @@ export const outgoing: Readonly<Record<string, WebhookMessage>> = {
         evidenceOmitted: count,
         clarificationUrl: link,
         territories: list(text),
+        reopening: record({ cause: text, reason: text }),
       },
     ),
   },
-  'order.withdrawn': { summary: 'The order is withdrawn: nothing more is asked. After an action it asks to reinstate.', data: record({ ...about, reason: text }) },
-  'clarification.provided': { summary: 'The answer to your question.', data: record({ ...about, answer: text }) },
-  'objection.ruled': { summary: 'What was decided about your objection.', data: record({ ...about, ruling: oneOf('upheld', 'dismissed'), reason: text }) },
-  'order.escalated': { summary: 'A further step after a missed deadline, taken by an officer.', data: record({ ...about, level: count }) },
-  'deadline.approaching': { summary: 'The order is still open and will be due soon.', data: record({ ...about, clock: text, due: time }) },
-  'deadline.missed': { summary: 'A deadline has passed unanswered.', data: record({ ...about, clock: text, due: time }) },
-  'endpoint.ping': { summary: 'A test of the endpoint. Answer 2xx.', data: record({}, { platform: text }) },
+  'order.withdrawn': {
+    summary: 'The order is withdrawn: nothing more is asked, except to bring back what was acted on where `reinstate` says so.',
+    data: record({ ...notice, cause: oneOf('issuer', 'reports_withdrawn', 'objection_upheld', 'merged'), reason: text, withdrawnBy: text, reinstate: { type: 'boolean' } }, { mergedInto: text }),
+  },
+  'clarification.provided': { summary: 'The answer to your question.', data: record({ ...notice, question: text, answer: text, providedBy: text, resolveBy: time }) },
+  'objection.ruled': {
+    summary: 'What was decided about your objection. Dismissed, the order is to be resolved by `resolveBy`.',
+    data: record({ ...notice, ruling: oneOf('upheld', 'dismissed'), reason: text, ruledBy: text }, { resolveBy: time }),
+  },
+  'order.escalated': {
+    summary: 'A further step after a missed deadline: 1 is a reminder, those above are taken by officers.',
+    data: record({ ...notice, level: count, step: oneOf('reminder', 'ST1', 'ST2', 'ST3', 'proposal_to_block'), status }, { n: count, letterNumber: text, reason: text }),
+  },
+  'deadline.approaching': { summary: 'The order is still open and will be due soon.', data: record({ ...notice, clock: text, run: count, due: time, status }) },
+  'deadline.missed': { summary: 'A deadline has passed unanswered.', data: record({ ...notice, clock: text, run: count, due: time, status }) },
+  'endpoint.ping': { summary: 'A test of the endpoint. Answer 2xx.', data: record({ platform: text, test: { type: 'boolean' } }) },
 };
 
 /** What platforms answer, by `type`. */
@@ -74,13 +81,13 @@ export const incoming: Readonly<Record<string, WebhookMessage>> = {
   'order.clarification_requested': { summary: 'You need to know more.', data: record({ orderId: text, question: text }) },
   'order.actioned': {
     summary: 'You have acted.',
-    data: record({ orderId: text, action, actionedAt: time }, { territories: list(text), until: time, labelUrl: link, automated: oneOf('yes', 'partly', 'no') }),
+    data: record({ orderId: text, action: oneOf(...actions), actionedAt: time }, { territories: list(text), until: time, labelUrl: link, automated: oneOf('yes', 'partly', 'no') }),
   },
   'order.refused': {
     summary: 'You do not act, and say why.',
     data: record({
       orderId: text,
-      reason: oneOf('not_found', 'not_illegal_here', 'insufficient_information', 'wrong_platform', 'protected_speech', 'duplicate', 'technically_impossible', 'other'),
+      reason: oneOf(...refusalReasons),
       explanation: text,
     }),
   },

@@ -33,7 +33,8 @@ export function readAnswer(body: unknown, envelope: readonly string[] = []): Rea
   return reader.faults.length > 0 || orderId === undefined || answer === undefined ? { faults: reader.faults } : { orderId, answer };
 }
 
-const fieldsOf: Record<Answer['type'], readonly string[]> = {
+/** Beside `orderId`, by type. */
+export const fieldsOf: Record<Answer['type'], readonly string[]> = {
   'order.acknowledged': [],
   'order.clarification_requested': ['question'],
   'order.actioned': ['action', 'territories', 'until', 'labelUrl', 'automated', 'actionedAt'],

@@ -7,6 +7,7 @@ import { pauseEndpoint, platform as platforms, resumeEndpoint, type Endpoint } f
 import type { PlatformDirectory } from '../platform/platform-directory.js';
 import type { Takedowns } from '../takedown/act-on-takedown.js';
 import { readTakedown } from '../takedown/get-takedowns.js';
+import { pingBody } from '../takedown/messages.js';
 import { deliver, deliverNotice, failDelivery } from '../takedown/order-delivery.js';
 import { isOpen, orderOf, type Takedown, type TakedownEvent } from '../takedown/takedown.js';
 import type { Delivery, DeliveryQueue } from './delivery-queue.js';
@@ -77,8 +78,7 @@ export class PlatformLane {
   /** Sends an `endpoint.ping` now, signed like everything. */
   async ping(endpoint: Endpoint): Promise<Pinged | 'without-secrets'> {
     const webhookId = randomUUID();
-    const timestamp = this.options.clock.now().toISOString();
-    const body = JSON.stringify({ type: 'endpoint.ping', timestamp, data: { platform: this.platform, test: endpoint.test } });
+    const body = pingBody({ platform: this.platform, test: endpoint.test, at: this.options.clock.now() });
     const outcome = await this.#send(endpoint, { webhookId, body });
     if (outcome === undefined) return 'without-secrets';
     return { webhookId, verdict: classifyAttempt(outcome), durationMs: outcome.durationMs };

@@ -16,6 +16,11 @@ export interface Recipient {
 
 type Place = Pick<DecisionContext, 'at' | 'idOf' | 'revisionOf'>;
 
+/** A test of an endpoint; it is about no takedown, and no event keeps it. */
+export function pingBody({ platform, test, at }: { platform: string; test: boolean; at: Date }): string {
+  return JSON.stringify({ type: 'endpoint.ping', timestamp: at.toISOString(), data: { platform, test } });
+}
+
 /**
  * Gives each event that sends something to the platform its exact body, written once and never changed; for a platform without an
  * endpoint the delivery by feed follows in the same append.
