@@ -40,6 +40,8 @@ describe('bad input', () => {
       { method: 'POST', path: '/v1/organisations/kpu/officers', key: 'operator', body: { name: 'Officer' }, texts: ['name'] },
       { method: 'POST', path: '/v1/organisations/kpu/keys', key: 'operator', body: { roles: ['reporter'], holder: 'kpu' }, texts: ['holder'] },
       { method: 'POST', path: `/v1/organisations/tiktok/keys/${keys[0].keyId}/rotation`, key: 'operator', body: { overlapMinutes: 10 }, texts: [] },
+      { method: 'POST', path: '/v1/privacy/erasures', key: 'operator', body: { subject: { kind: 'reporter', reportId: pending }, reason: 'Asked for', reference: 'PDP-7' }, texts: ['reason', 'reference', 'subject.kind', 'subject.reportId'] },
+      { method: 'POST', path: `/v1/privacy/erasures/report-${pending}.1/withdrawal`, key: 'operator', body: { reason: 'The wrong report' }, texts: ['reason'] },
       { method: 'POST', path: `${takedown}/clarification`, key: 'kominfo', body: { answer: 'At 0:12' }, texts: ['answer'] },
       { method: 'POST', path: `${takedown}/withdrawal`, key: 'kominfo', body: { reason: 'By mistake' }, texts: ['reason'] },
       { method: 'POST', path: `${takedown}/objection-ruling`, key: 'kpuReviewer', body: { ruling: 'upheld', reason: 'Read again' }, texts: ['ruling', 'reason'] },
@@ -49,6 +51,8 @@ describe('bad input', () => {
       { method: 'POST', path: `/v1/platforms/tiktok/orders/${found.orderId}/answers`, key: 'tiktok', body: { answerId: 'a-1', type: 'order.acknowledged', data: {} }, texts: ['answerId', 'type'] },
       { method: 'PUT', path: '/v1/platforms/tiktok/endpoint', key: 'operator', body: { url: 'https://orders.tiktok.example/sejam' }, texts: ['url'] },
       { method: 'POST', path: '/v1/platforms/tiktok/endpoint/rotation', key: 'operator', body: { direction: 'orders' }, texts: ['direction'], mayBeAbsent: true },
+      { method: 'PUT', path: '/v1/platforms/tiktok/answer-key', key: 'operator', body: { publicKey: `whpk_${Buffer.alloc(32, 7).toString('base64')}` }, texts: ['publicKey'] },
+      { method: 'POST', path: '/v1/webhook-keys/rotation', key: 'operator', body: { overlapMinutes: 60 }, texts: [], mayBeAbsent: true },
       { method: 'PUT', path: '/v1/sla-policies/quiet', key: 'operator', body: { acknowledgeWithinMinutes: 5, resolveWithinMinutes: 30, warningPercent: 75, clarificationCapMinutes: 30, effectiveFrom: '2030-01-01T00:00:00Z', reason: 'Quiet days' }, texts: ['reason', 'effectiveFrom', 'category', 'platform'] },
     ];
     const { body: { paths } } = await stack.as('operator').get('/openapi.json');

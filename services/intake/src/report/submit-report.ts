@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, HttpCode, Inject, Post, Res } from '@nestjs/common';
+import { ApiOperation } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsInt, IsObject, IsString, Length, Matches, Max, MaxLength, Min, ValidateNested } from 'class-validator';
 import type { FastifyReply } from 'fastify';
@@ -79,6 +80,12 @@ export class SubmitReport {
   constructor(@Inject(PORTS) private readonly ports: IntakePorts) {}
 
   @Post()
+  @ApiOperation({
+    summary: 'Submits a report; the same organisation and reference again is the same report',
+    description:
+      '`reporter` is kept encrypted, shown to nobody but the organisation that submitted the report, and can be erased (`/v1/privacy/erasures`). ' +
+      'Everything else is recorded in clear for ever, the free text and the URLs of reported content among it: write no personal data there.',
+  })
   async submit(@Body() body: SubmitReportBody, @Caller() caller: Caller, @RequestCause() cause: RequestCause, @Res({ passthrough: true }) reply: FastifyReply): Promise<ReportDocument> {
     const { created, document } = await submitReport(this.ports, body, caller, cause);
     void reply.status(created ? 201 : 200).header('location', `/v1/reports/${document.id}`);
