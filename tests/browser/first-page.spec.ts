@@ -1,41 +1,22 @@
-// The gateway's pages as a browser shows them. Needs a Chromium: CHROMIUM_PATH, or the system's own.
+// The gateway's pages as a browser shows them, in front of one service that is played.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describePages } from './viewer.js';
 
 jest.setTimeout(60_000);
 
-const executablePath = [process.env['CHROMIUM_PATH'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => path !== undefined && existsSync(path));
-
-function withoutBrowser(): void {
-  it('is not looked at, since there is no Chromium on this machine; in CI that is a failure', () => {
-    console.log('No Chromium was found: install one, or name it in CHROMIUM_PATH. The pages are not looked at.');
-    expect(process.env['CI']).toBeUndefined();
-  });
-}
-
-function withBrowser(): void {
+describePages("the gateway's first page", (viewer) => {
   let service: Server;
   let gateway: ChildProcess;
   let url: string;
-  let browser: Browser;
   let page: Page;
-  let faults: string[];
 
-  /** Whatever a page asks of another address, or complains about, is a fault. */
-  async function open(path: string, options: BrowserContextOptions = {}): Promise<void> {
-    faults = [];
-    page = await (await browser.newContext({ locale: 'id-ID', ...options })).newPage();
-    page.on('request', (request) => void (request.url().startsWith(url) || request.url().startsWith('data:') || faults.push(`asks ${request.url()}`)));
-    page.on('console', (message) => void (message.type() === 'error' && faults.push(message.text())));
-    page.on('pageerror', (error) => faults.push(error.message));
-    await page.goto(`${url}${path}`);
-  }
+  const open = async (path: string, options?: BrowserContextOptions): Promise<void> => void (page = await viewer().open(`${url}${path}`, options));
 
   beforeAll(async () => {
     const ready = JSON.stringify({ status: 'ready', bus: { connected: true, lag: 0 }, record: { id: '<b>rec-1</b>', speed: 60, domainTime: '2024-11-27T00:00:00.000Z' } });
@@ -50,11 +31,8 @@ function withBrowser(): void {
     });
     const [message] = (await once(gateway, 'message')) as [{ url: string }];
     ({ url } = message);
-    browser = await chromium.launch({ executablePath: executablePath ?? '' });
   });
-  afterEach(() => page.context().close());
-  afterAll(async () => {
-    await browser.close();
+  afterAll(() => {
     gateway.kill('SIGTERM');
     service.closeAllConnections();
     service.close();
@@ -68,7 +46,7 @@ function withBrowser(): void {
     expect(await page.locator('#credentials-file').innerText()).toBe('/home/<i>x</i>/.sejam/credentials.json');
     expect(await page.locator('html').getAttribute('lang')).toBe('id');
     expect(await page.getByText('What runs').isVisible()).toBe(false);
-    expect(faults).toEqual([]);
+    expect(viewer().faults).toEqual([]);
   });
 
   it('changes its language at a click, and remembers it', async () => {
@@ -79,7 +57,7 @@ function withBrowser(): void {
     await page.getByRole('heading', { name: 'What runs' }).waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
     expect(await page.getByRole('button', { name: 'English' }).getAttribute('aria-pressed')).toBe('true');
-    expect(faults).toEqual([]);
+    expect(viewer().faults).toEqual([]);
   });
 
   it('is English for whoever reads English', async () => {
@@ -92,9 +70,9 @@ function withBrowser(): void {
     for (const colorScheme of ['light', 'dark'] as const) {
       await open('/', { viewport: { width, height: 800 }, colorScheme });
       await page.locator('[data-part="intake"]').waitFor();
-      const [needed, have] = await page.evaluate<[number, number]>('[document.documentElement.scrollWidth, document.documentElement.clientWidth]');
-      expect(needed).toBeLessThanOrEqual(have);
-      if (colorScheme === 'light') await page.context().close();
+      await viewer().expectFit();
+      await viewer().picture(`first-page-${width}-${colorScheme}`);
+      if (colorScheme === 'light') await viewer().leave();
     }
   });
 
@@ -128,8 +106,6 @@ function withBrowser(): void {
     await page.getByRole('link', { name: /^intake/ }).waitFor();
     await page.getByRole('button', { name: /expand/i }).first().click();
     await page.getByText('Submit a report').waitFor();
-    expect(faults).toEqual([]);
+    expect(viewer().faults).toEqual([]);
   });
-}
-
-describe("the gateway's first page", executablePath === undefined ? withoutBrowser : withBrowser);
+});
