@@ -16,6 +16,8 @@ export interface Delivery {
   /** How it was taken: the status, or that no answer came. */
   readonly taken: Reception;
   readonly at: number;
+  /** The `Sejam-Checkpoint` header, as it came. */
+  readonly checkpoint: string | undefined;
 }
 
 export type Reception = number | 'hang' | 'reset';
@@ -55,7 +57,7 @@ export class PlatformsDesk {
         const secret = this.#secrets[platform];
         const { type, data } = JSON.parse(body) as { type: string; data: Delivery['data'] & { orderId: string } };
         const verified = secret !== undefined && verify({ headers: request.headers, body, secrets: [{ keyId: 'orders', secret: secret.orders }], now: new Date() }).valid;
-        const arrived = { platform, webhookId: String(request.headers['webhook-id']), type, orderId: data.orderId, data, body, verified, at: Date.now() };
+        const arrived = { platform, webhookId: String(request.headers['webhook-id']), type, orderId: data.orderId, data, body, verified, at: Date.now(), checkpoint: request.headers['sejam-checkpoint']?.toString() };
         const taken = this.take(arrived);
         const delivery = { ...arrived, taken };
         this.deliveries.push(delivery);

@@ -185,6 +185,7 @@ export class Stack {
       SEJAM_WEBHOOK_ALLOW: '127.0.0.0/8',
       SEJAM_SANDBOX_URL: sandbox ? at('sandbox') : this.desk.url,
       SEJAM_GATEWAY_URL: at('gateway'),
+      SEJAM_AUDIT_URL: services.includes('audit') ? at('audit') : '',
       RATE_LIMIT_PER_KEY: '5000',
       RATE_LIMIT_WEBHOOKS: '5000',
       HOST: '127.0.0.1',
