@@ -22,6 +22,8 @@ export class StackProcess {
   /** Ends that no test asked for, each with how. */
   readonly unexpectedEnds: string[] = [];
   #listening = false;
+  /** Where it shows its metrics, once it has listened. */
+  internalUrl: string | undefined;
 
   constructor(private readonly options: StackProcessOptions) {
     this.#log = createWriteStream(options.logFile, { flags: 'a' });
@@ -68,6 +70,7 @@ export class StackProcess {
         if (message.type !== 'listening' || message.url === undefined) return;
         clearTimeout(impatience);
         this.#listening = true;
+        this.internalUrl = message.internalUrl;
         resolve({ url: message.url, ...(message.internalUrl === undefined ? {} : { internalUrl: message.internalUrl }) });
       });
     });

@@ -71,6 +71,8 @@ export function runPublisher(options: PublisherOptions): Publisher {
 
   async function publish(events: readonly StoredEvent[], has: ReadonlyMap<string, Position>): Promise<void> {
     const missing = events.filter((event) => {
+      // The store's own notice, in an ordinary stream, that it was deleted: nothing that its owner has said.
+      if (event.type === '$streamDeleted') return false;
       const last = has.get(topicOf(event));
       return !last || comparePositions(event.position, last) > 0;
     });

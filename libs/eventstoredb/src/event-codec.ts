@@ -15,11 +15,11 @@ export function toProposal({ id, type, data, metadata }: NewEvent): streams.Batc
   return proposal;
 }
 
-/** Throws when the event is not one that this adapter could have written: its bytes are not JSON. */
+/** Throws when the event is not one that this adapter could have written, nor the store's own notice of a deletion: its bytes are not JSON. */
 export function fromReceived({ type, id, stream, revision, commit, prepare, created, data, metadata }: ReceivedEvent): StoredEvent {
   return {
     type,
-    data: JSON.parse(data.toString('utf8')) as object,
+    data: (type === '$streamDeleted' ? {} : JSON.parse(data.toString('utf8'))) as object,
     id,
     stream,
     revision: Number(revision),

@@ -159,6 +159,19 @@ describe('a read of a server that fails', () => {
     await until(() => cancelled);
   });
 
+  it('hands over the notice of a deleted stream, which has no data and the largest revision there is', async () => {
+    const { store } = await serve({
+      read: (_, call) => {
+        const notice = recorded(0, 200);
+        notice.getEvent()?.getEvent()?.setStreamRevision('9223372036854775807').setData(new Uint8Array()).getMetadataMap().set('type', '$streamDeleted').set('content-type', 'application/octet-stream');
+        call.write(recorded(0, 100));
+        call.write(notice);
+        call.end();
+      },
+    });
+    expect((await all(store.readAll())).map(({ type, data }) => ({ type, data }))).toEqual([{ type: 'SomethingHappened', data: { text: 'x' } }, { type: '$streamDeleted', data: {} }]);
+  });
+
   it('does not count the time that the reader itself takes', async () => {
     const { store } = await serve({
       read: (_, call) => {

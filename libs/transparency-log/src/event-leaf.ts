@@ -13,9 +13,12 @@ export interface LoggedEvent {
 
 export const LEAF_VERSION = 'sejam.event.v1';
 
-/** The store's own streams and the copies that the embedded bus keeps in it are no part of the record. */
-export function isLogged({ stream }: { readonly stream: string }): boolean {
-  return !stream.startsWith('topic-') && !stream.startsWith('$');
+/**
+ * Whether the log covers what stands in a stream. The store's own streams, its notice that a stream was deleted, and the copies that the embedded
+ * bus keeps in it are no part of the record.
+ */
+export function isLogged({ stream, type }: { readonly stream: string; readonly type?: string }): boolean {
+  return !stream.startsWith('topic-') && !stream.startsWith('$') && type !== '$streamDeleted';
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Alarms } from './alarms.js';
 import { LogHalted, RevisionGap } from './log-faults.js';
 import { newestCheckpoint, type SignedCheckpoint } from './signed-checkpoints.js';
 import type { TransparencyLog } from './transparency-log.js';
+import { raiseDeletions } from './watch-deletions.js';
 
 export interface IntegrationOptions {
   readonly store: EventStore;
@@ -47,6 +48,7 @@ export function integrateEvents({ store, pool, transparencyLog, alarms, log, onS
     const integrate = async (events: readonly StoredEvent[], reached: Position) => {
       const sinceLast = performance.now() - lastCommit;
       if (events.length === 0 && sinceLast < IDLE_SAVE_MS) return;
+      await raiseDeletions(events, alarms);
       if (events.length < BATCH_MAX / 2 && sinceLast < PACE_MS) await delay(PACE_MS - sinceLast);
       const signed = await transparencyLog.integrate(events, reached);
       lastCommit = performance.now();
