@@ -176,9 +176,8 @@ function ownerOf(id: string): { category: 'report' | 'organisation'; id: string 
   throw erasureNotFound();
 }
 
-function erasureDocument(erasure: Erasure, completed: boolean, eventId = erasure.endedEventId ?? erasure.requestedEventId): ErasureDocument {
-  const { erasureId: id, subject, state, reason, reference, requestedAt, requestedByHolder, endedAt, endedByHolder } = erasure;
-  const ended = endedAt === undefined || endedByHolder === undefined ? undefined : { endedAt, endedByHolder };
+function erasureDocument(erasure: Erasure, completed: boolean, eventId = erasure.ended?.eventId ?? erasure.requestedEventId): ErasureDocument {
+  const { erasureId: id, subject, state, reason, reference, requestedAt, requestedByHolder, ended } = erasure;
   return {
     id,
     subject: subject.kind === 'reporter' ? { kind: subject.kind, reportId: subject.reportId } : subject,
@@ -187,7 +186,8 @@ function erasureDocument(erasure: Erasure, completed: boolean, eventId = erasure
     ...(reference === undefined ? {} : { reference }),
     requestedAt,
     requestedByHolder,
-    ...(ended === undefined ? {} : state === 'withdrawn' ? { withdrawnAt: ended.endedAt, withdrawnByHolder: ended.endedByHolder } : { confirmedAt: ended.endedAt, confirmedByHolder: ended.endedByHolder }),
+    ...(state === 'confirmed' && ended !== undefined ? { confirmedAt: ended.at, confirmedByHolder: ended.byHolder } : {}),
+    ...(state === 'withdrawn' && ended !== undefined ? { withdrawnAt: ended.at, withdrawnByHolder: ended.byHolder } : {}),
     eventId,
   };
 }

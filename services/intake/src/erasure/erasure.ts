@@ -27,10 +27,8 @@ export interface Erasure {
   readonly requestedAt: string;
   readonly requestedByHolder: string;
   readonly requestedEventId: string;
-  /** Of the confirmation or withdrawal. */
-  readonly endedAt?: string;
-  readonly endedByHolder?: string;
-  readonly endedEventId?: string;
+  /** The confirmation or withdrawal. */
+  readonly ended?: { readonly at: string; readonly byHolder: string; readonly eventId: string };
 }
 
 /** A state that erasures may stand in. Missing: none, also in rows that were written before there were erasures. */
@@ -50,8 +48,9 @@ export function evolveErasures(state: WithErasures, event: RecordedEvent<Erasure
       return [...erasuresOf(state), { ...event.data, state: 'requested', requestedAt: at, requestedByHolder: by.holder, requestedEventId: event.id }];
     case 'ErasureWithdrawn':
     case 'SubjectErased': {
-      const ended = { state: event.type === 'SubjectErased' ? 'confirmed' : 'withdrawn', endedAt: at, endedByHolder: by.holder, endedEventId: event.id } as const;
-      return erasuresOf(state).map((erasure) => (erasure.erasureId === event.data.erasureId ? { ...erasure, ...ended } : erasure));
+      const ended = { at, byHolder: by.holder, eventId: event.id };
+      const ending = event.type === 'SubjectErased' ? 'confirmed' : 'withdrawn';
+      return erasuresOf(state).map((erasure) => (erasure.erasureId === event.data.erasureId ? { ...erasure, state: ending, ended } : erasure));
     }
   }
 }

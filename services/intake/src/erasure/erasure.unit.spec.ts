@@ -47,7 +47,7 @@ describe('the erasure of a reporter', () => {
     given(submitted, requested, erased).when(confirmBy(first.holder)).thenRefused('erasure.four-eyes');
     given(submitted, requested).when(confirmBy('system:desk')).thenRefused('erasure.officer-required');
     given(submitted).when(confirmBy(second.holder)).thenRefused('erasure.not-found');
-    expect(erasuresOf(given(submitted, requested, erased).state)).toMatchObject([{ state: 'confirmed', requestedByHolder: first.holder, endedByHolder: second.holder }]);
+    expect(erasuresOf(given(submitted, requested, erased).state)).toMatchObject([{ state: 'confirmed', requestedByHolder: first.holder, ended: { byHolder: second.holder } }]);
   });
 
   it('can be taken back until it is confirmed', () => {

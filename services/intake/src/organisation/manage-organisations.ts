@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsInt, IsISO8601, IsString, Length, Matches, Max, Min } from 'class-validator';
 import { DomainError } from '@sejam/event-sourcing';
-import { MayBeAbsent, newApiKey, organisationKinds, RequestCause, roles } from '@sejam/service-host';
+import { fingerprint, MayBeAbsent, newApiKey, organisationKinds, RequestCause, roles } from '@sejam/service-host';
 import { PORTS, type IntakePorts } from '../intake-ports.js';
 import {
   addOfficer, issueKey, organisation, register, revokeKey, rotateKey,
@@ -89,8 +89,8 @@ export class ManageOrganisations {
   /** The name goes into a kept table, sealed; the record knows the officer by `holder` alone. */
   @Post(':id/officers')
   async addOfficer(@Param('id') id: string, @Body() { name }: AddOfficerBody, @RequestCause() requested: RequestCause): Promise<{ holder: string; eventId: string }> {
-    // Without the request's hash: that of a name is soon guessed, and stands in the record, where no erasure reaches it.
-    const { request: _, ...cause } = requested;
+    // A hash over a name is soon guessed, and no erasure reaches it in the record: this one tells only that an officer was added.
+    const cause = requested.request === undefined ? requested : { ...requested, request: { sha256: fingerprint({ addOfficer: id }) } };
     const { pool, masterKey } = this.ports;
     const holder = `officer:${randomUUID()}`;
     // Before the event that refers to it; a name without an event is removed again.
