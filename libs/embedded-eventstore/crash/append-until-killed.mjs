@@ -14,7 +14,7 @@ function idOf(stream, revision) {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-const record = await EventRecord.open({ folder, segmentBytes: 60_000, log: (message) => writeSync(1, `said ${message}\n`) });
+const record = await EventRecord.open({ folder, segmentBytes: 60_000, indexLag: 20, log: (message) => writeSync(1, `said ${message}\n`) });
 writeSync(1, 'open\n');
 
 for (const argument of streams) {

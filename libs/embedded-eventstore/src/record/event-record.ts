@@ -11,6 +11,7 @@ import type { ProposedEvent, StoredEvent } from './stored-event.js';
 const RUN_GAP_BYTES = 16_384;
 const RUN_READ_BYTES = 131_072;
 const CHECKED_AT_START_BYTES = 256 * 1024 * 1024;
+const INDEX_LAG = 50_000;
 
 export type Expected = number | 'no-stream' | 'any' | 'stream-exists';
 
@@ -29,6 +30,8 @@ interface InFlight {
 export interface EventRecordOptions {
   readonly folder: string;
   readonly segmentBytes: number;
+  /** Events behind which the index, which is not waited for, may lie at most; a start after a crash reads them again. Default 50 000. */
+  readonly indexLag?: number;
   readonly log: (message: string) => void;
 }
 
@@ -73,7 +76,7 @@ export class EventRecord {
     const lock = await FolderLock.take(options.folder);
     let index: StreamIndex | undefined;
     try {
-      const opened = (index = StreamIndex.open(join(options.folder, 'index'), options.log));
+      const opened = (index = StreamIndex.open(join(options.folder, 'index'), options.indexLag ?? INDEX_LAG, options.log));
       let checkedFrom = 0;
       const log = await RecordLog.open(
         { folder: join(options.folder, 'record'), segmentBytes: options.segmentBytes, log: options.log },
@@ -84,7 +87,7 @@ export class EventRecord {
         },
         async (events) => {
           opened.add(events);
-          await opened.flush();
+          await opened.drained();
         },
       );
       const record = new EventRecord(lock, log, opened, options.log);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CorruptRecord } from './faults.js';
 import { RecentEvents } from './recent-events.js';
-import { SEGMENT_HEAD_BYTES, checkSegmentHead, createSegment, readHead, segmentBase, segmentPath, type Segment } from './segment.js';
+import { APPENDING, SEGMENT_HEAD_BYTES, WRITES_ARE_DURABLE, checkSegmentHead, createSegment, readHead, segmentBase, segmentPath, type Segment } from './segment.js';
 import { StoredEvent, parseEvent } from './stored-event.js';
 import { Watermark } from './watermark.js';
 
@@ -26,6 +26,8 @@ export interface Checkpoint {
   readonly position: number;
   readonly lastEventLength: number;
   readonly createdMs: number;
+  /** Behind the last event that it knew anything of: at least `position`. */
+  readonly reach: number;
 }
 
 /**
@@ -80,7 +82,7 @@ export class RecordLog {
     const acknowledged = Watermark.read(acknowledgedPath);
     const segments: Segment[] = [];
     try {
-      const recordId = openSegments({ folder, segmentBytes: Number.MAX_SAFE_INTEGER, log: () => undefined }, segments, acknowledged, 'r');
+      const recordId = openSegments({ folder, segmentBytes: Number.MAX_SAFE_INTEGER, log: () => undefined }, segments, acknowledged, 'read');
       const last = segments.at(-1)!;
       const filesEnd = last.base + last.size;
       if (acknowledged > filesEnd) throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but the files end at ${filesEnd}`);
@@ -137,7 +139,7 @@ export class RecordLog {
         if (bytesWritten === 0) throw Object.assign(new Error('The disk takes no more bytes'), { code: 'ENOSPC' });
         written += bytesWritten;
       }
-      await flush(segment.fd);
+      if (!WRITES_ARE_DURABLE) await flush(segment.fd);
       this.watermark!.set(start + bytes.length);
     } catch (error) {
       this.mustTruncate = true;
@@ -287,7 +289,7 @@ export class RecordLog {
     const last = this.segments.at(-1)!;
     const checkFrom = checkpoint.position;
     if (acknowledged > this.durableEnd) throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but the files end at ${this.durableEnd}`);
-    if (checkFrom > this.durableEnd) throw new CorruptRecord(`The index reaches position ${checkFrom}, but the files end at ${this.durableEnd}`);
+    if (checkpoint.reach > this.durableEnd) throw new CorruptRecord(`The index reaches position ${checkpoint.reach}, but the files end at ${this.durableEnd}`);
     const goodEnd = await this.findTornTail(last, acknowledged, checkFrom);
     if (goodEnd < this.durableEnd) {
       this.options.log(`The last write was torn: ${this.durableEnd - goodEnd} bytes behind position ${goodEnd}, which were never acknowledged, are cut off`);
@@ -382,10 +384,10 @@ export class RecordLog {
 }
 
 /** Opens all files of the folder into `segments` and checks that none is missing; returns the record's id. */
-function openSegments(options: RecordLogOptions, segments: Segment[], acknowledged: number, mode: 'r' | 'r+' = 'r+'): Buffer {
+function openSegments(options: RecordLogOptions, segments: Segment[], acknowledged: number, mode: 'read' | 'append' = 'append'): Buffer {
   const bases = readdirSync(options.folder).map(segmentBase).filter((base) => base !== undefined).sort((a, b) => a - b);
   if (bases.length === 0) {
-    if (acknowledged > 0 || mode === 'r') throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but ${options.folder} holds no events`);
+    if (acknowledged > 0 || mode === 'read') throw new CorruptRecord(`Events up to position ${acknowledged} were acknowledged, but ${options.folder} holds no events`);
     const recordId = randomBytes(16);
     segments.push(createSegment(options.folder, 0, recordId));
     return recordId;
@@ -393,14 +395,14 @@ function openSegments(options: RecordLogOptions, segments: Segment[], acknowledg
   let recordId: Buffer | undefined;
   for (const [index, base] of bases.entries()) {
     const path = segmentPath(options.folder, base);
-    const fd = openSync(path, mode);
+    const fd = openSync(path, mode === 'read' ? 'r' : APPENDING);
     const size = fstatSync(fd).size;
     const previous = segments.at(-1);
     segments.push({ base, path, fd, size });
     const expectedBase = previous ? previous.base + previous.size : 0;
     if (base !== expectedBase) throw new CorruptRecord(`${path} should begin at position ${expectedBase}: a file before it is missing or has another length`);
     // A crash while a file was being begun leaves a head that is cut off, and nothing in it can have been acknowledged.
-    if (index === bases.length - 1 && size < SEGMENT_HEAD_BYTES && acknowledged <= base && mode === 'r+') {
+    if (index === bases.length - 1 && size < SEGMENT_HEAD_BYTES && acknowledged <= base && mode === 'append') {
       options.log(`${path} was being begun when the process ended and is begun anew`);
       segments.pop();
       closeSync(fd);

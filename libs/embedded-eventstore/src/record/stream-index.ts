@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { join } from 'node:path';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
@@ -8,8 +9,9 @@ import type { Checkpoint } from './record-log.js';
 import type { StoredEvent } from './stored-event.js';
 
 const FILE = 'streams.mdb';
-const FLUSH_EVENTS = 2000;
-const FLUSH_MS = 100;
+const FLUSH_MS = 5000;
+/** A flush is put in so many transactions, or fewer: one with much in it would keep appends waiting. */
+const SLICES = 100;
 const CHECKPOINT_KEY = Buffer.from('checkpoint');
 const NUMBER_BYTES = 6;
 const LMDB_MAGIC = 0xbeef_c0de;
@@ -20,16 +22,35 @@ interface Tail {
   readonly positions: number[];
 }
 
+/** What the index says of itself. */
+interface Stored extends Checkpoint {
+  readonly recordId: string;
+  /** Events up to the checkpoint. */
+  readonly events: number;
+}
+
+/** One entry of LMDB: a position by its stream and revision, or the last revision of a stream. */
+interface Entry {
+  readonly of: 'positions' | 'heads';
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
 /**
  * Where the events of each stream lie in the record. Kept in LMDB, which is written in the background: what is not there yet is in
  * memory, and after a crash comes again from the record, which is read from the checkpoint on. Nothing here is the only copy of
  * anything. Streams are keyed by a hash of their names, so names may have any length.
+ *
+ * A flush takes many events and puts them in the order of their keys, in small transactions, the checkpoint last. Hashes lie anywhere in
+ * the tree, and LMDB copies each page that a transaction touches: in this order each page is copied about once a flush, however large
+ * the index has become, and no transaction keeps appends waiting for long.
  */
 export class StreamIndex {
   private unwritten = new Map<string, Tail>();
   private writing = new Map<string, Tail>();
   private unwrittenEvents = 0;
   private latest: Checkpoint;
+  private eventCount: number;
   private flushing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -38,27 +59,31 @@ export class StreamIndex {
     private readonly root: RootDatabase<Buffer, Buffer>,
     private readonly heads: Database<Buffer, Buffer>,
     private readonly positionsByRevision: Database<Buffer, Buffer>,
+    private readonly flushEvents: number,
     private readonly log: (message: string) => void,
     private recordId: string,
-    checkpoint: Checkpoint,
-    private eventCount: number,
+    /** What LMDB has. */
+    private stored: Checkpoint,
+    private storedEvents: number,
   ) {
-    this.latest = checkpoint;
+    this.latest = stored;
+    this.eventCount = storedEvents;
   }
 
   /**
-   * Opens the index, or begins one. One that is damaged is not used: it is put aside, the log says so, and it is made anew from the
+   * Opens the index, or begins one, which is written whenever it has taken in `flushEvents`. One that is damaged is not used: it is put aside, the log says so, and it is made anew from the
    * record, which loses nothing.
    */
-  static open(folder: string, log: (message: string) => void): StreamIndex {
+  static open(folder: string, flushEvents: number, log: (message: string) => void): StreamIndex {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, FILE);
     let damage = lookForDamage(path);
     if (damage === undefined) {
       try {
-        const index = StreamIndex.openUnchecked(folder, log);
+        const index = StreamIndex.openUnchecked(folder, flushEvents, log);
         const counted = index.positionsByRevision.getStats() as { entryCount: number };
-        if (counted.entryCount === index.eventCount) return index;
+        // A flush that was cut short leaves entries behind the checkpoint; they come again from the record.
+        if (counted.entryCount === index.eventCount || (counted.entryCount > index.eventCount && index.latest.reach > index.latest.position)) return index;
         damage = `it holds ${counted.entryCount} events instead of ${index.eventCount}`;
         void index.root.close();
       } catch (error) {
@@ -69,7 +94,7 @@ export class StreamIndex {
     renameSync(path, aside);
     rmSync(`${path}-lock`, { force: true });
     log(`The index was damaged (${damage}). It has been put aside as ${aside} and is made anew from the record.`);
-    return StreamIndex.openUnchecked(folder, log);
+    return StreamIndex.openUnchecked(folder, flushEvents, log);
   }
 
   /** Opens an index for a check, undefined when there is none. Throws CorruptRecord when it is damaged; puts nothing aside. */
@@ -78,17 +103,17 @@ export class StreamIndex {
     if (!existsSync(path)) return undefined;
     const damage = lookForDamage(path);
     if (damage !== undefined) throw new CorruptRecord(`The index is damaged: ${damage}`);
-    return StreamIndex.openUnchecked(folder, () => undefined);
+    return StreamIndex.openUnchecked(folder, Number.MAX_SAFE_INTEGER, () => undefined);
   }
 
-  private static openUnchecked(folder: string, log: (message: string) => void): StreamIndex {
+  private static openUnchecked(folder: string, flushEvents: number, log: (message: string) => void): StreamIndex {
     const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
     const root = open<Buffer, Buffer>({ path: join(folder, FILE), maxDbs: 4, ...binary });
     const heads = root.openDB<Buffer, Buffer>({ name: 'heads', ...binary });
     const positions = root.openDB<Buffer, Buffer>({ name: 'positions', ...binary });
     const stored = root.get(CHECKPOINT_KEY);
-    const known = stored ? (JSON.parse(stored.toString()) as Checkpoint & { recordId: string; events: number }) : undefined;
-    return new StreamIndex(root, heads, positions, log, known?.recordId ?? '', known ?? { position: 0, lastEventLength: 0, createdMs: 0 }, known?.events ?? 0);
+    const known = stored ? (JSON.parse(stored.toString()) as Stored) : undefined;
+    return new StreamIndex(root, heads, positions, flushEvents, log, known?.recordId ?? '', known ?? { position: 0, lastEventLength: 0, createdMs: 0, reach: 0 }, known?.events ?? 0);
   }
 
   /** What of this record is indexed. Throws CorruptRecord when the index is that of another record. */
@@ -115,9 +140,8 @@ export class StreamIndex {
     const last = events.at(-1)!;
     this.unwrittenEvents += events.length;
     this.eventCount += events.length;
-    this.latest = { position: last.end, lastEventLength: last.length, createdMs: last.createdMs };
-    if (this.unwrittenEvents >= FLUSH_EVENTS) void this.flush();
-    else this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    this.latest = { position: last.end, lastEventLength: last.length, createdMs: last.createdMs, reach: last.end };
+    this.flushInTime();
   }
 
   /** The last revision of a stream, -1 when it does not exist. */
@@ -155,9 +179,14 @@ export class StreamIndex {
     if (this.unwrittenEvents === 0 || this.closed) return;
     this.flushing = this.write().finally(() => {
       this.flushing = undefined;
-      if (this.unwrittenEvents >= FLUSH_EVENTS) void this.flush();
+      this.flushInTime();
     });
     await this.flushing;
+  }
+
+  /** Resolves when so much is written that memory has room for more: for whoever hands over a long record. */
+  async drained(): Promise<void> {
+    if (this.unwrittenEvents >= this.flushEvents) await this.flush();
   }
 
   async close(): Promise<void> {
@@ -168,6 +197,12 @@ export class StreamIndex {
     await this.root.close();
   }
 
+  private flushInTime(): void {
+    if (this.flushing || this.unwrittenEvents === 0) return;
+    if (this.unwrittenEvents >= this.flushEvents) void this.flush();
+    else this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+  }
+
   private async write(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -176,19 +211,16 @@ export class StreamIndex {
     const written = this.writing;
     this.unwritten = new Map();
     this.unwrittenEvents = 0;
-    const checkpoint = Buffer.from(JSON.stringify({ ...this.latest, recordId: this.recordId, events: this.eventCount }));
+    const { latest, eventCount } = this;
     try {
-      await this.root.batch(() => {
-        for (const [stream, tail] of written) {
-          const key = streamKey(stream);
-          for (const [index, position] of tail.positions.entries()) {
-            const revision = revisionKey(key, tail.first + index);
-            void this.positionsByRevision.put(revision, encodeNumber(revision, position));
-          }
-          void this.heads.put(key, encodeNumber(key, tail.first + tail.positions.length - 1));
-        }
-        void this.root.put(CHECKPOINT_KEY, checkpoint);
-      });
+      let slice: Entry[] = [];
+      for (const entry of entries(await sortedByKey(written))) {
+        slice.push(entry);
+        if (slice.length < this.flushEvents / SLICES) continue;
+        await this.put(slice, { ...this.stored, reach: latest.reach }, this.storedEvents);
+        slice = [];
+      }
+      await this.put(slice, latest, eventCount);
       this.writing = new Map();
     } catch (error) {
       this.log(`The index could not be written and is tried again: ${(error as Error).message}`);
@@ -196,6 +228,46 @@ export class StreamIndex {
         this.unwrittenEvents ||= 1;
         void this.flush();
       }, 1000).unref();
+    }
+  }
+
+  private async put(entries: readonly Entry[], checkpoint: Checkpoint, events: number): Promise<void> {
+    const stored: Stored = { ...checkpoint, events, recordId: this.recordId };
+    await this.root.batch(() => {
+      for (const { of, key, value } of entries) void (of === 'heads' ? this.heads : this.positionsByRevision).put(key, value);
+      void this.root.put(CHECKPOINT_KEY, Buffer.from(JSON.stringify(stored)));
+    });
+    this.stored = checkpoint;
+    this.storedEvents = events;
+  }
+}
+
+interface KeyedTail {
+  readonly key: Buffer;
+  readonly tail: Tail;
+}
+
+/** In the order of the keys. Lets others run in between: there may be many. */
+async function sortedByKey(tails: ReadonlyMap<string, Tail>): Promise<KeyedTail[][]> {
+  const byFirstByte = Array.from({ length: 256 }, (): KeyedTail[] => []);
+  let hashed = 0;
+  for (const [stream, tail] of tails) {
+    const key = streamKey(stream);
+    byFirstByte[key[0]!]!.push({ key, tail });
+    hashed += 1;
+    if (hashed % 1000 === 0) await nextTurn();
+  }
+  return byFirstByte;
+}
+
+function* entries(byFirstByte: readonly KeyedTail[][]): Generator<Entry> {
+  for (const group of byFirstByte) {
+    for (const { key, tail } of group.sort((a, b) => a.key.compare(b.key))) {
+      for (const [index, position] of tail.positions.entries()) {
+        const revision = revisionKey(key, tail.first + index);
+        yield { of: 'positions', key: revision, value: encodeNumber(revision, position) };
+      }
+      yield { of: 'heads', key, value: encodeNumber(key, tail.first + tail.positions.length - 1) };
     }
   }
 }

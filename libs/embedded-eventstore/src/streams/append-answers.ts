@@ -1,8 +1,10 @@
 import type { AppendOutcome, Expected } from '../record/event-record.js';
-import { field } from '../wire/protobuf.js';
+import { field, varintSize, writeVarint } from '../wire/protobuf.js';
 import { Code } from '../wire/status.js';
 import { uuidParts } from '../wire/uuid.js';
 import type { AppendOptions } from './append-request.js';
+
+const UUID_CHARACTERS = 36;
 
 type Appended = AppendOutcome & { kind: 'appended' };
 type Conflict = AppendOutcome & { kind: 'wrong-expected-version' };
@@ -12,9 +14,49 @@ export function appendAnswer(outcome: AppendOutcome, expected: Expected): Buffer
   return outcome.kind === 'appended' ? field.message(1, success(outcome)) : field.message(2, ...conflictFields(outcome, expected));
 }
 
-/** BatchAppendResp of an append that took place. */
-export function batchSuccess(correlationId: string, options: AppendOptions, outcome: Appended): Buffer {
-  return Buffer.concat([correlation(correlationId), field.message(3, success(outcome)), streamAndExpectation(options)]);
+/** BatchAppendResp of an append that took place, with its gRPC prefix: written in one go, because every append has one. */
+export function framedBatchSuccess(correlationId: string, { stream, expected }: AppendOptions, { revision, position }: Appended): Buffer {
+  const streamBytes = Buffer.byteLength(stream);
+  const identifierBytes = 1 + varintSize(streamBytes) + streamBytes;
+  const positionBytes = position === undefined ? 0 : 2 * (1 + varintSize(position));
+  const successBytes = (revision < 0 ? 2 : 1 + varintSize(revision)) + 2 + positionBytes;
+  const expectationBytes = typeof expected === 'number' ? 1 + varintSize(expected) : 2;
+  const length = 4 + UUID_CHARACTERS + 2 + successBytes + 1 + varintSize(identifierBytes) + identifierBytes + expectationBytes;
+  const target = Buffer.allocUnsafe(5 + length);
+  target[0] = 0;
+  target.writeUInt32BE(length, 1);
+  let at = 5;
+  target[at++] = 0x0a; target[at++] = 2 + UUID_CHARACTERS; target[at++] = 0x12; target[at++] = UUID_CHARACTERS;
+  at += target.write(correlationId, at, UUID_CHARACTERS, 'latin1');
+  target[at++] = 0x1a; target[at++] = successBytes;
+  if (revision < 0) {
+    target[at++] = 0x12; target[at++] = 0;
+  } else {
+    target[at++] = 0x08;
+    at = writeVarint(target, at, revision);
+  }
+  if (position === undefined) {
+    target[at++] = 0x22; target[at++] = 0;
+  } else {
+    target[at++] = 0x1a; target[at++] = positionBytes;
+    target[at++] = 0x08;
+    at = writeVarint(target, at, position);
+    target[at++] = 0x10;
+    at = writeVarint(target, at, position);
+  }
+  target[at++] = 0x22;
+  at = writeVarint(target, at, identifierBytes);
+  target[at++] = 0x1a;
+  at = writeVarint(target, at, streamBytes);
+  at += target.write(stream, at, streamBytes, 'utf8');
+  if (typeof expected === 'number') {
+    target[at++] = 0x28;
+    writeVarint(target, at, expected);
+  } else {
+    target[at++] = { 'no-stream': 0x32, any: 0x3a, 'stream-exists': 0x42 }[expected];
+    target[at] = 0;
+  }
+  return target;
 }
 
 /** What went wrong with a batch: code, message and the details by which clients know it. */

@@ -131,8 +131,8 @@ function readSeconds(reader: ProtoReader): number {
   let seconds = 0;
   let nanos = 0;
   while (reader.next()) {
-    if (reader.field === 1) seconds = Number(reader.int64());
-    else if (reader.field === 2) nanos = Number(reader.int64());
+    if (reader.field === 1) seconds = reader.int();
+    else if (reader.field === 2) nanos = reader.int();
     else reader.skip();
   }
   return seconds * 1000 + nanos / 1e6;

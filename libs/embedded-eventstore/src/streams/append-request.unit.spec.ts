@@ -6,7 +6,7 @@ import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import timestamp from 'google-protobuf/google/protobuf/timestamp_pb.js';
 import { field } from '../wire/protobuf.js';
 import type { Expected } from '../record/event-record.js';
-import { appendAnswer, batchFailure, batchSuccess, failures } from './append-answers.js';
+import { appendAnswer, batchFailure, failures, framedBatchSuccess } from './append-answers.js';
 import { readAppendRequest, readBatchRequest } from './append-request.js';
 
 const { AppendReq, AppendResp, BatchAppendReq, BatchAppendResp } = streams;
@@ -130,14 +130,37 @@ describe('answers to appends', () => {
     expect([fresh.getCurrentRevision(), fresh.hasExpectedNoStream(), Number(fresh.getExpectedRevision2060())]).toEqual(['0', true, 2 ** 64]);
   });
 
+  it('in a batch say of an append that took place what the official messages say, whatever it is', () => {
+    const outcomes = fc.record({ kind: fc.constant('appended' as const), revision: fc.oneof(fc.constant(-1), fc.nat(), fc.maxSafeNat()), position: fc.option(fc.maxSafeNat(), { nil: undefined }) });
+    fc.assert(
+      fc.property(fc.uuid(), fc.string({ unit: 'binary', minLength: 1, maxLength: 300 }), expectations, outcomes, (id, stream, expected, outcome) => {
+        const framed = framedBatchSuccess(id, { stream, expected }, outcome);
+        expect([framed[0], framed.readUInt32BE(1)]).toEqual([0, framed.length - 5]);
+        const official = new BatchAppendResp();
+        official.setCorrelationId(uuid(id));
+        const success = new BatchAppendResp.Success();
+        if (outcome.revision < 0) success.setNoStream(new empty.Empty());
+        else success.setCurrentRevision(String(outcome.revision));
+        if (outcome.position === undefined) success.setNoPosition(new empty.Empty());
+        else {
+          const position = new shared.AllStreamPosition();
+          position.setCommitPosition(String(outcome.position));
+          position.setPreparePosition(String(outcome.position));
+          success.setPosition(position);
+        }
+        official.setSuccess(success);
+        official.setStreamIdentifier(identifier(stream));
+        if (expected === 'no-stream') official.setNoStream(new empty.Empty());
+        else if (expected === 'any') official.setAny(new empty.Empty());
+        else if (expected === 'stream-exists') official.setStreamExists(new empty.Empty());
+        else official.setStreamPosition(String(expected));
+        expect(BatchAppendResp.deserializeBinary(framed.subarray(5)).toObject()).toEqual(BatchAppendResp.deserializeBinary(official.serializeBinary()).toObject());
+      }),
+    );
+  });
+
   it('in a batch carry the correlation id, the stream and, when refused, always details', () => {
     const options = { stream: 'größe-1', expected: 2 } as const;
-    const success = BatchAppendResp.deserializeBinary(batchSuccess(ID, options, { kind: 'appended', revision: 3, position: 99 }));
-    expect(success.getCorrelationId()!.getString()).toBe(ID);
-    expect(Buffer.from(success.getStreamIdentifier()!.getStreamName_asU8()).toString()).toBe('größe-1');
-    expect(success.getSuccess()!.getCurrentRevision()).toBe('3');
-    expect(success.getStreamPosition()).toBe('2');
-
     const all = [
       failures.wrongExpectedVersion({ kind: 'wrong-expected-version', current: 5 }, 2),
       failures.accessDenied('no'),
@@ -146,7 +169,13 @@ describe('answers to appends', () => {
       failures.badRequest('bad'),
       failures.notDurable('full'),
     ];
-    const details = all.map((failure) => BatchAppendResp.deserializeBinary(batchFailure(ID, options, failure)).getError()!.getDetails()!);
+    const answers = all.map((failure) => BatchAppendResp.deserializeBinary(batchFailure(ID, options, failure)));
+    for (const answer of answers) {
+      expect(answer.getCorrelationId()!.getString()).toBe(ID);
+      expect(Buffer.from(answer.getStreamIdentifier()!.getStreamName_asU8()).toString()).toBe('größe-1');
+      expect(answer.getStreamPosition()).toBe('2');
+    }
+    const details = answers.map((answer) => answer.getError()!.getDetails()!);
     expect(details.map((any) => any.getTypeUrl().replace('type.googleapis.com/event_store.client.', ''))).toEqual([
       'WrongExpectedVersion', 'AccessDenied', 'Timeout', 'MaximumAppendSizeExceeded', 'BadRequest', 'Unknown',
     ]);

@@ -3,7 +3,7 @@ import type { ProposedEvent } from '../record/stored-event.js';
 import type { GrpcCall } from '../wire/grpc-call.js';
 import { Code, RpcError } from '../wire/status.js';
 import type { AppendLimits } from './append.js';
-import { batchFailure, batchSuccess, failures, type BatchFailure } from './append-answers.js';
+import { batchFailure, failures, framedBatchSuccess, type BatchFailure } from './append-answers.js';
 import { peekBatchRequest, readBatchRequest, type BatchOptions } from './append-request.js';
 import { checkStreamName, countedBytes, removingMetadata } from './append-rules.js';
 
@@ -65,7 +65,7 @@ export function batchAppend(record: EventRecord, limits: AppendLimits): (call: G
         events,
         (outcome) => {
           unanswered -= 1;
-          if (outcome.kind === 'appended') call.send(batchSuccess(correlationId, options, outcome));
+          if (outcome.kind === 'appended') call.sendFramed(framedBatchSuccess(correlationId, options, outcome));
           else refuse(correlationId, options, failures.wrongExpectedVersion(outcome, options.expected));
           endWhenAnswered();
         },

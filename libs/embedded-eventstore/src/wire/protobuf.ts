@@ -39,6 +39,13 @@ export class ProtoReader {
     return this.high > 0x1f_ffff ? Number.MAX_SAFE_INTEGER : this.high * TWO_32 + this.low;
   }
 
+  /** A signed integer, exact up to 2^53. */
+  int(): number {
+    if (this.wireType !== 0) throw new MalformedMessage(`Field ${this.field} is not a number`);
+    this.varint64();
+    return (this.high | 0) * TWO_32 + this.low;
+  }
+
   int64(): bigint {
     if (this.wireType !== 0) throw new MalformedMessage(`Field ${this.field} is not a number`);
     this.varint64();

@@ -18,6 +18,16 @@ describe('numbers on the wire', () => {
     );
   });
 
+  it('with a sign come back as they were written', () => {
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), (value) => {
+        const reader = new ProtoReader(field.int64(1, BigInt(value)));
+        expect(reader.next()).toBe(true);
+        expect(reader.int()).toBe(value);
+      }),
+    );
+  });
+
   it('beyond 2^53 read as the largest that can be counted', () => {
     const reader = new ProtoReader(field.maxUint(3));
     reader.next();
