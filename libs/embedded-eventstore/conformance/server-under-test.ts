@@ -103,8 +103,8 @@ export async function collect(reading: AsyncIterable<ResolvedEvent>): Promise<Re
 export const typesOf = (found: readonly ResolvedEvent[]): (string | undefined)[] => found.map(({ event }) => event?.type);
 
 /** Resolves when `condition` holds; rejects after five seconds with what it said last. */
-export async function eventually(condition: () => void | Promise<void>): Promise<void> {
-  const end = Date.now() + 5000;
+export async function eventually(condition: () => void | Promise<void>, timeoutMs = 5000): Promise<void> {
+  const end = Date.now() + timeoutMs;
   for (;;) {
     try {
       await condition();

@@ -71,6 +71,11 @@ export class ServerProcess {
     execFileSync('prlimit', ['--pid', String(this.child.pid), '--fsize=unlimited:unlimited']);
   }
 
+  /** From now on no file grows beyond this. Linux alone. */
+  limitFiles(kilobytes: number): void {
+    execFileSync('prlimit', ['--pid', String(this.child.pid), `--fsize=${kilobytes * 1024}:`]);
+  }
+
   /** Resolves with the exit code, null after a kill. */
   end(signal: NodeJS.Signals): Promise<number | null> {
     return new Promise((resolve) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EventStoreDBClient, NO_STREAM, jsonEvent } from '@eventstore/db-client';
+import { eventually } from '../conformance/server-under-test.js';
 import { ServerProcess, build } from '../crash/server-process.js';
 import { checkRecord } from './check-record.js';
 import { EventRecord } from './record/event-record.js';
@@ -135,30 +136,60 @@ if (process.platform === 'linux') {
     });
     afterAll(() => rmSync(folder, { recursive: true }));
 
+    const append = (client: EventStoreDBClient, bytes: number, credentials?: { username: string; password: string }) =>
+      client.appendToStream(`full-${randomUUID()}`, jsonEvent({ type: 'Happened', data: { text: 'x'.repeat(bytes) } }), { expectedRevision: NO_STREAM, ...(credentials && { credentials }) });
+    /** How many it took. */
+    const appendUntilRefused = async (client: EventStoreDBClient, bytes: number) => {
+      let appended = 0;
+      await expect((async () => {
+        for (; appended < 1000; appended += 1) await append(client, bytes);
+      })()).rejects.toThrow();
+      return appended;
+    };
+    const count = async (client: EventStoreDBClient) => {
+      let events = 0;
+      for await (const { event } of client.readAll()) if (!event!.type.startsWith('$')) events += 1;
+      return events;
+    };
+
     it('refuses appends with a clear status, reads on, and takes appends again when there is room', async () => {
       const server = await ServerProcess.start(folder, { maxFileKilobytes: 600 });
       const client = EventStoreDBClient.connectionString(server.url);
-      const append = (credentials?: { username: string; password: string }) =>
-        client.appendToStream(`full-${randomUUID()}`, jsonEvent({ type: 'Happened', data: { text: 'x'.repeat(20_000) } }), { expectedRevision: NO_STREAM, ...(credentials && { credentials }) });
-      let appended = 0;
-      await expect((async () => {
-        for (; appended < 100; appended += 1) await append();
-      })()).rejects.toThrow();
+      const appended = await appendUntilRefused(client, 20_000);
       expect(appended).toBeGreaterThan(10);
-      await expect(append({ username: 'admin', password: 'changeit' })).rejects.toThrow('RESOURCE_EXHAUSTED: The disk is full');
-      const count = async () => {
-        let events = 0;
-        for await (const { event } of client.readAll()) if (!event!.type.startsWith('$')) events += 1;
-        return events;
-      };
-      expect(await count()).toBe(appended);
+      await expect(append(client, 20_000, { username: 'admin', password: 'changeit' })).rejects.toThrow('RESOURCE_EXHAUSTED: The disk is full');
+      expect(await count(client)).toBe(appended);
+      expect(server.said.match(/The disk is full.*reads go on/g)).toHaveLength(1);
       server.allowFiles();
-      await append();
-      expect(await count()).toBe(appended + 1);
+      await append(client, 20_000);
+      expect(await count(client)).toBe(appended + 1);
       await client.dispose();
       expect(await server.end('SIGTERM')).toBe(0);
       // One of them is the record's own first event.
       expect(await checkRecord(folder)).toMatchObject({ events: appended + 2, indexChecked: true });
+    }, 60_000);
+
+    it('goes on when the index finds no room either, and when it is started so', async () => {
+      const data = join(folder, 'index-too');
+      let server = await ServerProcess.start(data);
+      let client = EventStoreDBClient.connectionString(server.url);
+      for (let number = 0; number < 10; number += 1) await append(client, 1000);
+      server.limitFiles(16);
+      const appended = 10 + (await appendUntilRefused(client, 1000));
+      await eventually(() => expect(server.said).toContain('index could not be written'), 30_000);
+      expect(await count(client)).toBe(appended);
+      await client.dispose();
+      expect(await server.end('SIGTERM')).toBe(0);
+
+      server = await ServerProcess.start(data, { maxFileKilobytes: 16 });
+      client = EventStoreDBClient.connectionString(server.url);
+      await expect(append(client, 1000)).rejects.toThrow();
+      expect(await count(client)).toBe(appended);
+      server.allowFiles();
+      await append(client, 1000);
+      await client.dispose();
+      expect(await server.end('SIGTERM')).toBe(0);
+      expect(await checkRecord(data)).toMatchObject({ events: appended + 2, indexChecked: true });
     }, 60_000);
   });
 }

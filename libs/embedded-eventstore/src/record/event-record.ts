@@ -46,6 +46,8 @@ export class EventRecord {
   private createdMs: number;
   /** How often a flush has failed; what was decided before a failure is void. */
   private failures = 0;
+  /** The last write has failed. */
+  private isRefusing = false;
   private allWaiters = new Set<() => void>();
   private readonly streamWaiters = new Map<string, Set<() => void>>();
   private settleWaiters: (() => void)[] = [];
@@ -63,7 +65,9 @@ export class EventRecord {
     this.commit = new GroupCommit(
       log,
       (events) => this.becameDurable(events),
-      () => {
+      (error) => {
+        if (!this.isRefusing) this.say(`${error.message}. Appends are refused until the disk takes them again; reads go on.`);
+        this.isRefusing = true;
         this.failures += 1;
         this.inFlight.clear();
         this.recentIds.forgetFrom(this.log.end);
@@ -310,6 +314,8 @@ export class EventRecord {
   }
 
   private becameDurable(events: StoredEvent[]): void {
+    if (this.isRefusing) this.say('The disk takes appends again.');
+    this.isRefusing = false;
     this.index.add(events);
     const waiters = this.allWaiters;
     if (waiters.size > 0) {

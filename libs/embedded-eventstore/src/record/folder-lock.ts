@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -30,8 +30,12 @@ export class FolderLock {
     try {
       takeFile(path);
     } catch (error) {
-      socket?.close();
-      throw error;
+      // Where the socket is the lock, the file is a note, and a disk without room for it must not keep a record from being read.
+      if (!socket || error instanceof FolderInUse) {
+        socket?.close();
+        throw error;
+      }
+      rmSync(path, { force: true });
     }
     return new FolderLock(path, socket);
   }
@@ -72,8 +76,8 @@ async function bind(folder: string, path: string): Promise<Server> {
 
 function takeFile(path: string): void {
   const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, host: hostname(), startedAt: startOf(process.pid) } satisfies Owner), { mode: 0o600 });
   try {
+    writeFileSync(mine, JSON.stringify({ pid: process.pid, host: hostname(), startedAt: startOf(process.pid) } satisfies Owner), { mode: 0o600 });
     for (let attempt = 0; attempt < 3; attempt += 1) {
       try {
         linkSync(mine, path);
@@ -89,7 +93,7 @@ function takeFile(path: string): void {
     }
     throw inUse(path);
   } finally {
-    unlinkSync(mine);
+    rmSync(mine, { force: true });
   }
 }
 

@@ -49,7 +49,7 @@ export class GroupCommit {
   constructor(
     private readonly log: RecordLog,
     private readonly onDurable: (events: StoredEvent[]) => void,
-    private readonly onFailed: () => void,
+    private readonly onFailed: (error: NotDurable) => void,
   ) {
     this.nextPosition = log.end;
     this.previousLength = log.lastLength;
@@ -151,7 +151,7 @@ export class GroupCommit {
     this.nextPosition = this.log.end;
     this.previousLength = this.log.lastLength;
     this.segmentSize = this.log.segmentSize;
-    this.onFailed();
+    this.onFailed(error);
     for (const settled of [...group.waiting, ...(behind?.waiting ?? [])]) settled.onFailed(error);
   }
 }

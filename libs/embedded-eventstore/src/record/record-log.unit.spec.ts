@@ -233,4 +233,13 @@ describe('the owner of a folder', () => {
     const next = await open();
     await next.close();
   });
+
+  if (process.platform === 'linux') {
+    it('needs no room for the note of whose it is', async () => {
+      mkdirSync(join(folder, `owner.${process.pid}`));
+      const record = await open();
+      await expect(open()).rejects.toThrow(FolderInUse);
+      await record.close();
+    });
+  }
 });

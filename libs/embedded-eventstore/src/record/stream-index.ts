@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { join } from 'node:path';
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { CorruptRecord } from './faults.js';
 import type { Checkpoint } from './record-log.js';
@@ -13,7 +13,10 @@ const FLUSH_MS = 5000;
 /** A flush is put in so many transactions, or fewer: one with much in it would keep appends waiting. */
 const SLICES = 100;
 const CHECKPOINT_KEY = Buffer.from('checkpoint');
+const CLOSE_MS = 500;
 const NUMBER_BYTES = 6;
+/** More than LMDB writes when it begins a database. */
+const FIRST_BYTES = 40_960;
 const LMDB_MAGIC = 0xbeef_c0de;
 
 /** The events of one stream that LMDB does not have yet: their positions from revision `first` on. */
@@ -54,6 +57,8 @@ export class StreamIndex {
   private flushing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
+  /** So that a disk that stays full is told of once. */
+  private isFailing = false;
 
   private constructor(
     private readonly root: RootDatabase<Buffer, Buffer>,
@@ -77,6 +82,7 @@ export class StreamIndex {
   static open(folder: string, flushEvents: number, log: (message: string) => void): StreamIndex {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, FILE);
+    if (!existsSync(path) || !existsSync(`${path}-lock`)) checkRoom(folder);
     let damage = lookForDamage(path);
     if (damage === undefined) {
       try {
@@ -90,6 +96,7 @@ export class StreamIndex {
         damage = (error as Error).message;
       }
     }
+    checkRoom(folder);
     const aside = join(folder, `damaged-${new Date().toISOString().replaceAll(':', '-')}`);
     renameSync(path, aside);
     rmSync(`${path}-lock`, { force: true });
@@ -108,7 +115,8 @@ export class StreamIndex {
 
   private static openUnchecked(folder: string, flushEvents: number, log: (message: string) => void): StreamIndex {
     const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
-    const root = open<Buffer, Buffer>({ path: join(folder, FILE), maxDbs: 4, ...binary });
+    // Without `eventTurnBatching` LMDB makes no promises of its own, whose failure on a full disk nobody could catch.
+    const root = open<Buffer, Buffer>({ path: join(folder, FILE), maxDbs: 4, eventTurnBatching: false, ...binary });
     const heads = root.openDB<Buffer, Buffer>({ name: 'heads', ...binary });
     const positions = root.openDB<Buffer, Buffer>({ name: 'positions', ...binary });
     const stored = root.get(CHECKPOINT_KEY);
@@ -194,7 +202,8 @@ export class StreamIndex {
     await this.flushing;
     this.closed = true;
     clearTimeout(this.timer);
-    await this.root.close();
+    // After a failed write LMDB would wait for ever for its flush.
+    await (this.isFailing ? Promise.race([this.root.close(), delay(CLOSE_MS)]) : this.root.close());
   }
 
   private flushInTime(): void {
@@ -214,7 +223,7 @@ export class StreamIndex {
     const { latest, eventCount } = this;
     try {
       let slice: Entry[] = [];
-      for (const entry of entries(await sortedByKey(written))) {
+      for (const entry of entries(await byFirstByte(written))) {
         slice.push(entry);
         if (slice.length < this.flushEvents / SLICES) continue;
         await this.put(slice, { ...this.stored, reach: latest.reach }, this.storedEvents);
@@ -222,20 +231,24 @@ export class StreamIndex {
       }
       await this.put(slice, latest, eventCount);
       this.writing = new Map();
+      this.isFailing = false;
     } catch (error) {
-      this.log(`The index could not be written and is tried again: ${(error as Error).message}`);
+      const cause = await causeOf(error);
+      if (!this.isFailing) this.log(`The index could not be written and is tried again until it can: ${cause}. The record itself is not concerned.`);
+      this.isFailing = true;
       this.timer ??= setTimeout(() => {
         this.unwrittenEvents ||= 1;
         void this.flush();
-      }, 1000).unref();
+      }, FLUSH_MS).unref();
     }
   }
 
   private async put(entries: readonly Entry[], checkpoint: Checkpoint, events: number): Promise<void> {
     const stored: Stored = { ...checkpoint, events, recordId: this.recordId };
     await this.root.batch(() => {
-      for (const { of, key, value } of entries) void (of === 'heads' ? this.heads : this.positionsByRevision).put(key, value);
-      void this.root.put(CHECKPOINT_KEY, Buffer.from(JSON.stringify(stored)));
+      // Each put may have a promise of its own, and each fails with the transaction, whose failure is what counts.
+      for (const { of, key, value } of entries) (of === 'heads' ? this.heads : this.positionsByRevision).put(key, value).catch(() => undefined);
+      this.root.put(CHECKPOINT_KEY, Buffer.from(JSON.stringify(stored))).catch(() => undefined);
     });
     this.stored = checkpoint;
     this.storedEvents = events;
@@ -247,21 +260,22 @@ interface KeyedTail {
   readonly tail: Tail;
 }
 
-/** In the order of the keys. Lets others run in between: there may be many. */
-async function sortedByKey(tails: ReadonlyMap<string, Tail>): Promise<KeyedTail[][]> {
-  const byFirstByte = Array.from({ length: 256 }, (): KeyedTail[] => []);
+/** By the first byte of their keys. Lets others run in between: there may be many. */
+async function byFirstByte(tails: ReadonlyMap<string, Tail>): Promise<KeyedTail[][]> {
+  const groups = Array.from({ length: 256 }, (): KeyedTail[] => []);
   let hashed = 0;
   for (const [stream, tail] of tails) {
     const key = streamKey(stream);
-    byFirstByte[key[0]!]!.push({ key, tail });
+    groups[key[0]!]!.push({ key, tail });
     hashed += 1;
     if (hashed % 1000 === 0) await nextTurn();
   }
-  return byFirstByte;
+  return groups;
 }
 
-function* entries(byFirstByte: readonly KeyedTail[][]): Generator<Entry> {
-  for (const group of byFirstByte) {
+/** In the order of their keys. */
+function* entries(groups: readonly KeyedTail[][]): Generator<Entry> {
+  for (const group of groups) {
     for (const { key, tail } of group.sort((a, b) => a.key.compare(b.key))) {
       for (const [index, position] of tail.positions.entries()) {
         const revision = revisionKey(key, tail.first + index);
@@ -270,6 +284,28 @@ function* entries(byFirstByte: readonly KeyedTail[][]): Generator<Entry> {
       yield { of: 'heads', key, value: encodeNumber(key, tail.first + tail.positions.length - 1) };
     }
   }
+}
+
+/** Throws when there is no room to begin an index: LMDB maps its first pages into memory and would end the process. */
+function checkRoom(folder: string): void {
+  const path = join(folder, 'room');
+  try {
+    writeFileSync(path, Buffer.alloc(FIRST_BYTES, 1), { flush: true });
+  } catch (error) {
+    throw new Error(`There is no room for an index in ${folder} (${(error as NodeJS.ErrnoException).code ?? String(error)})`, { cause: error });
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** What LMDB says of a failed transaction, which it tells in a promise that it expects to be asked. */
+async function causeOf(error: unknown): Promise<string> {
+  try {
+    await (error as { commitError?: Promise<unknown> }).commitError;
+  } catch (cause) {
+    return (cause as Error).message;
+  }
+  return (error as Error).message;
 }
 
 /**
