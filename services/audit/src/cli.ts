@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { generateNoteSigner, NoteRefused, parsePolicy, parseSignerSecret, parseVkey, PolicyRefused } from '@sejam/transparency-log';
+import { AnswerProofs } from './bundle/answer-proof.js';
 import { BundleUnreadable, openBundle } from './bundle/bundle.js';
 import { diffBundles } from './bundle/diff-bundles.js';
 import { LineMalformed } from './bundle/event-line.js';
@@ -81,7 +82,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => number | Promise<num
     const given = new Date(required(values.at, '--at'));
     if (Number.isNaN(given.getTime())) throw new Misuse(`${values.at} is no time; write it as 2024-11-24T09:20:00Z`);
     const at = given.toISOString();
-    const streams = readStreams(openBundle(positionals[0]!), [`takedown-${values.takedown ?? ''}`], progressOf('replay', values));
+    const streams = readStreams(openBundle(positionals[0]!), [`takedown-${values.takedown ?? ''}`], progressOf('replay', values), values.takedown === undefined ? undefined : new AnswerProofs());
     if (values.takedown === undefined) {
       const board = boardAsOf(streams, at, values.platform);
       print(values.json ? json(board) : printBoard(board));

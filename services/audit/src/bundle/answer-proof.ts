@@ -49,11 +49,16 @@ export class AnswerProofs {
   /** Takedowns that go on as another. */
   readonly #merged = new Map<string, string>();
 
+  /** Every event is to be shown here, before it is judged. */
+  learn(line: EventLine): void {
+    const { event } = line;
+    if (event.type === 'AnswerKeySet') this.#register(line);
+    if (event.type === 'TakedownMerged') this.#merged.set(event.stream, `takedown-${String(parse(event.data)['into'])}`);
+  }
+
   /** Undefined for an event that is no answer of a platform. The signature alone would prove little: the message must also say what was recorded. */
   judge(line: EventLine): AnswerVerdict | undefined {
     const { event, metadata } = line;
-    if (event.type === 'AnswerKeySet') this.#register(line);
-    if (event.type === 'TakedownMerged') this.#merged.set(event.stream, `takedown-${String(parse(event.data)['into'])}`);
     const recorded = RECORDED_AS[event.type];
     const signed = metadata['signed'] as Signed | undefined;
     if (signed === undefined) return recorded === undefined ? undefined : { proof: 'unsigned' };

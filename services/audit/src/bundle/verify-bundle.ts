@@ -257,6 +257,7 @@ class Pass {
   }
 
   #judgeAnswer(line: EventLine): void {
+    this.#proofs.learn(line);
     const verdict = this.#proofs.judge(line);
     if (verdict === undefined) return;
     this.answers[verdict.proof] += 1;

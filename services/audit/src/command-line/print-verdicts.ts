@@ -39,7 +39,7 @@ export function printTakedown(state: TakedownState): string {
       `order        ${order.orderId} ${order.status}, issued ${order.issuedAt}, asks for ${order.requestedAction}`,
       ...order.clocks.map(({ clock, run, due, verdict }) => `  ${clock}${run > 1 ? ` run ${run}` : ''}: ${verdict}, due ${due}`),
     ]),
-    ...state.timeline.map(({ at, type, by, eventId, revision, proof }) => `${at}  ${String(revision).padStart(3)}  ${type.padEnd(24)} ${by.padEnd(28)} ${eventId}${proof === undefined ? '' : `  proof: ${proof}`}`),
+    ...state.timeline.map(({ at, type, by, eventId, revision, proof }) => `${at}  ${String(revision).padStart(3)}  ${type.padEnd(24)} ${by.padEnd(28)} ${eventId}${proof === undefined ? '' : `  ${proof === 'refused' ? 'NOT PROVEN' : `proof: ${proof}`}`}`),
   ];
   return `${lines.join('\n')}\n`;
 }

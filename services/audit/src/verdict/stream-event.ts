@@ -8,7 +8,7 @@ export interface StreamEvent {
   readonly revision: number;
   readonly at: string;
   readonly by?: { readonly organisation: string; readonly holder: string };
-  /** Of a platform's answer by webhook, as it was recorded; `verify` says whether it is true. */
+  /** Of a platform's answer: `asymmetric`, `shared`, `unsigned` or `refused`. */
   readonly proof?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
