@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { transactor, type StoredEvent } from '@sejam/event-sourcing';
-import type { Pool } from '@sejam/postgres';
+import { tx, type Pool } from '@sejam/postgres';
 import { eventually, testDatabase, testEventStore, type TestDatabase, type TestEventStore } from '@sejam/testkit';
 import { intakeMigrations, intakeParts, newReport, startIntake, type Answer } from '../intake.example.js';
 import { report } from '../report/report.js';
 import { confirmErasure } from './erasure.js';
-import { forgetErased } from './erasure-view.js';
+import { applyErasures, forgetErased } from './erasure-view.js';
 
 type ErasureAnswer = { status: number; body: Answer['body'] & { state: string; subject: object; requestedByHolder: string; confirmedByHolder?: string; items: { id: string; state: string }[] } };
 
@@ -211,6 +211,21 @@ describe('a key that is there again', () => {
     await transactor(events.store, parts.clock)(report, id, cause, (state) => confirmErasure(state, { erasureId, holder: secondHolder }));
     await eventually(async () => expect(await keysOf(subjectId)).toEqual([]));
     await eventually(async () => expect(await stateOf(erasureId)).toBe('completed'));
+  });
+});
+
+describe('the rows of erasures', () => {
+  it('are the same when they are made again, whatever the batches and however often an event comes', async () => {
+    const rebuilt = await database.pool('rebuilt', intakeMigrations);
+    const told: StoredEvent[] = [];
+    for await (const event of events.store.readAll({ prefixes: ['report-', 'organisation-'] })) told.push(event);
+    for (let start = 0; start < told.length; start += 3) {
+      for (const batch of [told.slice(start, start + 3), told.slice(Math.max(0, start - 5), start + 3)]) await tx(rebuilt, (client) => applyErasures(client, batch));
+    }
+    const rows = async (from: Pool) => (await from.query<{ state: string }>('SELECT * FROM erasure ORDER BY id')).rows;
+    const made = await rows(rebuilt);
+    expect(new Set(made.map(({ state }) => state))).toEqual(new Set(['requested', 'withdrawn', 'confirmed']));
+    await eventually(async () => expect(await rows(pool)).toEqual(made));
   });
 });
 
