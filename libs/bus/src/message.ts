@@ -40,7 +40,7 @@ export interface ReceivedEnvelope {
   readonly headers: Readonly<Record<string, string>>;
   readonly value: string | null;
   /** The value already read, where the bus has it so; `value` says the same. */
-  readonly json?: object;
+  readonly json?: object | undefined;
 }
 
 const SEQUENCE_DIGITS = 20;

@@ -1,6 +1,6 @@
 // How fast the views are rebuilt from the topics, and whether an event costs the same when there are many. Tells a history on the log bus of
 // an embedded event store, rebuilds from it into an embedded PostgreSQL, and prints a JSON line for each size.
-// node services/reporting/bench/rebuild.mjs [events …], 10000 and 200000 without any.
+// node services/reporting/bench/rebuild.mjs [events …], 10000 and 1000000 without any.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { createPool, migrate, startEmbeddedPostgres } from '@sejam/postgres';
 import { rebuildViews, reportingMigrations } from '../dist/rebuild/rebuild-views.js';
 
 const sizes = process.argv.slice(2).map(Number);
-const wanted = sizes.length > 0 ? sizes : [10_000, 200_000];
+const wanted = sizes.length > 0 ? sizes : [10_000, 1_000_000];
 const quiet = { info() {}, warn(fields, message) { console.error(message, fields); }, error(fields, message) { console.error(message, fields); } };
 
 const idOf = (text) => {

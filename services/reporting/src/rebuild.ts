@@ -2,7 +2,7 @@ import { connectParts, createLogger, type ServiceContext } from '@sejam/service-
 import { reportingConfig } from './config.js';
 import { rebuildViews, reportingMigrations } from './rebuild/rebuild-views.js';
 
-// `node services/reporting/dist/rebuild.js`, with the environment of the service, which goes on answering meanwhile.
+// `npm run rebuild -w @sejam/reporting`, with the environment of the service, which goes on answering meanwhile.
 const log = createLogger({ name: 'reporting-rebuild', level: 'info' });
 const closers: (() => Promise<void> | void)[] = [];
 const context: Pick<ServiceContext, 'log' | 'closing' | 'onClose'> = { log, closing: new AbortController().signal, onClose: (close) => void closers.push(close) };

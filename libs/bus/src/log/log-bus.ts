@@ -120,7 +120,7 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
       connected = true;
 
       async function handle(topic: string, batch: readonly StoredEvent[]): Promise<void> {
-        const messages = batch.map(toReceived);
+        const messages = batch.map((event) => new FromEvent(event));
         const end = (batch.at(-1)?.revision ?? -1) + 1;
         for (let failures = 0; !signal.aborted; ) {
           try {
@@ -274,17 +274,34 @@ function toEvent({ key, headers, value, position }: Envelope): NewEvent {
 
 const carried = (event: StoredEvent): Carried => event.metadata['carried'] as Carried;
 
-function toReceived(event: StoredEvent): ReceivedEnvelope {
-  const { key, headers, value } = carried(event);
-  const place = { topic: topicOf(event.stream), partition: 0, offset: String(event.revision), key, headers };
-  if (value !== undefined) return { ...place, value };
-  // Most messages are understood and their text is never looked at.
-  return Object.defineProperty({ ...place, value: '', json: event.data }, 'value', { get: () => JSON.stringify(event.data), enumerable: true });
+/** A message as its event holds it. Most messages are understood and their text is never looked at, so it is not written before. */
+class FromEvent implements ReceivedEnvelope {
+  readonly topic: string;
+  readonly partition = 0;
+  readonly offset: string;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly json: object | undefined;
+  readonly #text: string | undefined;
+
+  constructor({ stream, revision, data, metadata }: StoredEvent) {
+    const { key, headers, value } = metadata['carried'] as Carried;
+    this.topic = topicOf(stream);
+    this.offset = String(revision);
+    this.key = key;
+    this.headers = headers;
+    this.#text = value;
+    this.json = value === undefined ? data : undefined;
+  }
+
+  get value(): string {
+    return this.#text ?? JSON.stringify(this.json);
+  }
 }
 
 function withCursor(event: StoredEvent): ReceivedEnvelope & { cursor: string } {
-  const { json: _, ...received } = toReceived(event);
-  return { ...received, cursor: String(event.revision) };
+  const { topic, partition, offset, key, headers, value } = new FromEvent(event);
+  return { topic, partition, offset, key, headers, value, cursor: offset };
 }
 
 /** Undefined unless writing the parsed value gives the same text again: what is handed over must be what was published. */
