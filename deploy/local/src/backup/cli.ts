@@ -8,8 +8,9 @@ import { restore } from './restore.js';
 const USAGE = `npm run backup  -- --out <folder> [--keys <folder>] [--home <folder>]
     copies an installation that runs or is stopped: record and kept tables into <out>/record, keys into <out>/keys or where --keys says
 
-npm run restore -- --from <folder> [--keys <folder>] [--home <folder>] [--replace]
-    puts them back into a new or empty home; --replace sets aside what is there, and removes nothing
+npm run restore -- --from <folder> [--keys <folder>] [--home <folder>] [--replace | --keep-record]
+    puts them back into a new or empty home; --replace sets aside what is there, and removes nothing; --keep-record does so too, but for the
+    record, which stays: for when PostgreSQL alone was lost
 
 --home is SEJAM_HOME or .sejam without it. EVENTSTORE_URL, DATABASE_URL and KAFKA_BROKERS name parts that are elsewhere, as at "npm start";
 an event store elsewhere is copied and put back with its own tools, before this. docs/operations.md has the whole of it.`;
@@ -50,7 +51,7 @@ async function runBackup(args: readonly string[], env: Readonly<Record<string, s
 }
 
 async function runRestore(args: readonly string[], env: Readonly<Record<string, string | undefined>>, say: (sentence: string) => void): Promise<void> {
-  const values = read(args, { from: { type: 'string' }, keys: { type: 'string' }, home: { type: 'string' }, replace: { type: 'boolean', default: false } });
+  const values = read(args, { from: { type: 'string' }, keys: { type: 'string' }, home: { type: 'string' }, replace: { type: 'boolean', default: false }, 'keep-record': { type: 'boolean', default: false } });
   const from = resolve(required(values.from, '--from'));
   const settings = localSettings({ ...env, SEJAM_HOME: values.home ?? env['SEJAM_HOME'] });
   const { recordId, setAside } = await restore({
@@ -58,6 +59,7 @@ async function runRestore(args: readonly string[], env: Readonly<Record<string, 
     from: join(from, 'record'),
     keysFrom: resolve(values.keys ?? join(from, 'keys')),
     replace: values.replace,
+    keepRecord: values['keep-record'],
     masterKeyFile: env['SEJAM_MASTER_KEY_FILE'],
     credentialsFile: env['SEJAM_CREDENTIALS_FILE'],
     say,

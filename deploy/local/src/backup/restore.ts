@@ -1,8 +1,8 @@
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { kafkaBus } from '@sejam/bus';
 import { topics } from '@sejam/contracts';
-import { checkRecord } from '@sejam/embedded-eventstore';
+import { backUpRecord, checkRecord, startEventStore } from '@sejam/embedded-eventstore';
 import { readRecord } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { endLeftoverPostgres } from '@sejam/postgres';
@@ -20,6 +20,8 @@ export interface RestoreOptions {
   readonly home: string;
   /** What is there is not refused but set aside under another name; nothing is ever removed. */
   readonly replace: boolean;
+  /** The record of the home is taken and not that of the backup: for when PostgreSQL alone was lost. The rest of the home is set aside. */
+  readonly keepRecord: boolean;
   /** Given: the store was put back with its own tools, and is only looked at. */
   readonly eventStoreUrl: string | undefined;
   /** Given: that database in place of the embedded one. */
@@ -36,34 +38,40 @@ export interface RestoreOptions {
  * the end: a restore that was killed leaves the home as it was, and `npm start` refuses until it is run again. Throws StartFault, one sentence.
  */
 export async function restore(options: RestoreOptions): Promise<{ recordId: string; setAside: readonly string[] }> {
-  const { from, keysFrom, home, replace, say } = options;
+  const { from, keysFrom, home, keepRecord, say } = options;
+  const replace = options.replace || keepRecord;
+  const needsHome = [options.eventStoreUrl, options.databaseUrl, options.masterKeyFile, options.credentialsFile].includes(undefined);
   say('checking the backup');
   const main = await openBackup(from, 'record');
   const keys = await openBackup(keysFrom, 'keys');
   refuseOtherKeys(main, keys, say);
-  if (main.store === 'elsewhere' && options.eventStoreUrl === undefined) throw new StartFault('The backup is without the event store, which has tools of its own: put it back with them, and name it in EVENTSTORE_URL');
+  if (main.store === 'elsewhere' && options.eventStoreUrl === undefined && !keepRecord) throw new StartFault('The backup is without the event store, which has tools of its own: put it back with them, and name it in EVENTSTORE_URL');
 
   const staging = restoringFolder(home);
   refuseRunning(home, staging);
   await endLeftoverPostgres(join(staging, 'postgres'));
   rmSync(staging, { recursive: true, force: true });
   const isThere = existsSync(home) && readdirSync(home).length > 0;
-  if (isThere && !replace) throw new StartFault(`${home} is not empty: restore into another folder by --home, or set aside what is there by --replace`);
+  if (isThere && needsHome && !replace) throw new StartFault(`${home} is not empty: restore into another folder by --home, or set aside what is there by --replace`);
+  if (keepRecord && !existsSync(join(home, 'record'))) throw new StartFault(`There is no record in ${home} to be kept`);
   await refuseOtherTopics(options.kafkaBrokers);
-  const events = options.eventStoreUrl === undefined ? (main.events ?? 0) : await eventsOf(options.eventStoreUrl, main.recordId);
   if (options.databaseUrl !== undefined && !replace) await refuseSchemas(options.databaseUrl);
 
   const folder = DataFolder.take(staging);
   const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   try {
+    const events = await putRecordBack(folder, options, main);
     const setAside = await build(folder, { ...options, main, events, stamp });
     folder.release();
-    if (isThere) {
-      renameSync(home, `${home}.replaced-${stamp}`);
-      setAside.push(`${home}.replaced-${stamp}`);
-    } else rmSync(home, { recursive: true, force: true });
-    renameSync(staging, home);
-    sync(dirname(home));
+    if (!needsHome) rmSync(staging, { recursive: true });
+    else {
+      if (isThere) {
+        renameSync(home, `${home}.replaced-${stamp}`);
+        setAside.push(`${home}.replaced-${stamp}`);
+      } else if (existsSync(home)) rmdirSync(home);
+      renameSync(staging, home);
+      sync(dirname(home));
+    }
     return { recordId: main.recordId, setAside };
   } catch (error) {
     folder.release();
@@ -72,16 +80,31 @@ export async function restore(options: RestoreOptions): Promise<{ recordId: stri
   }
 }
 
-/** Fills the folder and the database; resolves with what had to make room there. */
+/** Resolves with the number of events that the record holds by then. */
+async function putRecordBack(folder: DataFolder, { from, home, keepRecord, eventStoreUrl, say }: RestoreOptions, main: Manifest): Promise<number> {
+  if (eventStoreUrl !== undefined) return eventsOf(eventStoreUrl, main.recordId);
+  if (!keepRecord) {
+    cpSync(join(from, 'store'), folder.file('record'), { recursive: true });
+    await checkRecord(folder.file('record'));
+    say(`the record is put back: ${main.events} events`);
+    return main.events ?? 0;
+  }
+  await backUpRecord(join(home, 'record'), folder.file('record'));
+  const server = await startEventStore({ dataFolder: folder.file('record') });
+  try {
+    const events = await eventsOf(server.url, main.recordId);
+    say(`the record is kept: ${events} events`);
+    return events;
+  } finally {
+    await server.close();
+  }
+}
+
+/** Puts back keys and kept tables; resolves with what had to make room in the database. */
 async function build(
   folder: DataFolder,
   { from, keysFrom, main, events, stamp, say, ...options }: RestoreOptions & { readonly main: Manifest; readonly events: number; readonly stamp: string },
 ): Promise<string[]> {
-  if (options.eventStoreUrl === undefined) {
-    cpSync(join(from, 'store'), folder.file('record'), { recursive: true });
-    await checkRecord(folder.file('record'));
-    say(`the record is put back: ${events} events`);
-  }
   for (const [name, elsewhere] of [['master.key', options.masterKeyFile], ['credentials.json', options.credentialsFile]] as const) {
     if (existsSync(join(keysFrom, name))) copyWhereAbsent(join(keysFrom, name), elsewhere ?? folder.file(name));
     else say(`the backup has no ${name}`);
