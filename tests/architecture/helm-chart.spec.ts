@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { parse, parseAllDocuments } from 'yaml';
+import { files, isProduction, read, root } from './repository.js';
 
 type Yaml = ReturnType<typeof JSON.parse>;
 
-const root = join(import.meta.dirname, '../..');
 const chart = join(root, 'deploy/helm');
-const values = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as Yaml;
-const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as object;
+const values = parse(read('deploy/helm/values.yaml')) as Yaml;
+const schema = JSON.parse(read('deploy/helm/values.schema.json')) as object;
 const services = readdirSync(join(root, 'services')).filter((name) => name !== 'sandbox').sort();
 
 const helm = [process.env['HELM'], ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'helm'))].find((path) => path !== undefined && existsSync(path));
@@ -66,8 +66,8 @@ if (helm === undefined) process.stderr.write('Skipped on Helm: there is no helm 
     }
   });
 
-  it('sets no variable that the code does not read', () => {
-    const sources = ['services', 'libs', 'deploy/local'].flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) => /src\/[^.]*\.ts$/.test(join(folder, file)) && !file.includes('node_modules')).map((file) => readFileSync(join(root, folder, file), 'utf8'))).join('\n');
+  it('sets no variable that the code does not read', async () => {
+    const sources = (await files()).filter(isProduction).map(read).join('\n');
     const set = new Set([...pods, ...of(objects, 'Job').map(({ spec }) => spec.template)].flatMap(({ spec }) => (spec.containers[0].env as Yaml[]).map(({ name }) => name as string)));
     expect([...set].filter((name) => name !== 'SERVICE' && !sources.includes(`'${name}'`))).toEqual([]);
     expect(set.size).toBeGreaterThan(8);

@@ -19,6 +19,7 @@ export {
   type HostConfig,
   type Setting,
 } from './config.js';
+export { keepConsumerFigures, type ConsumerFiguresOptions } from './consumer-figures.js';
 export { readCredentials, type Credentials } from './credentials.js';
 export { MayBeAbsent } from './describe-input.js';
 export { Health, type HealthOptions, type HealthReport, type ReadinessCheck } from './health.js';

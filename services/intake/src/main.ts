@@ -1,9 +1,9 @@
-import { busMigrations, BusTransport, runPublisher } from '@sejam/bus';
+import { busMigrations, BusTransport, runPublisher, type Consumer } from '@sejam/bus';
 import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
 import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
-import { busState, connectParts, followCheckpoint, IdentityDirectory, parkedAccess, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
+import { busState, connectParts, followCheckpoint, IdentityDirectory, keepConsumerFigures, parkedAccess, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
 import { forgetErased } from './erasure/erasure-view.js';
@@ -53,6 +53,10 @@ await runService('intake', async (context) => {
   onClose(() => publisher.stop());
   const transport = new BusTransport({ bus, pool, log, consumer: 'intake' });
 
+  const consumers = () => ({ intake: transport.unwrap<Consumer>() });
+  const figures = keepConsumerFigures({ pool, metrics, consumers, log });
+  onClose(() => figures.stop());
+
   const keyUse = keepKeyUse(pool, log);
   onClose(() => keyUse.stop());
   const ports: IntakePorts = {
@@ -64,7 +68,7 @@ await runService('intake', async (context) => {
   const checkpoint = followCheckpoint(config.auditUrl);
   onClose(() => checkpoint.stop());
   return {
-    module: withParkedMessages(IntakeModule.with(ports), { service: 'intake', pool, consumers: () => ({ intake: transport.unwrap() }) }),
+    module: withParkedMessages(IntakeModule.with(ports), { service: 'intake', pool, consumers }),
     config,
     createdHeaders: checkpoint.headers,
     access: [...intakeAccess, ...parkedAccess],

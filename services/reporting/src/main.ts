@@ -1,5 +1,5 @@
-import { busMigrations, BusTransport } from '@sejam/bus';
-import { connectParts, followIdentities, IdentityDirectory, identityMigrations, refuseOtherRecordsTopics, runService } from '@sejam/service-host';
+import { busMigrations, BusTransport, type Consumer } from '@sejam/bus';
+import { connectParts, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, refuseOtherRecordsTopics, runService } from '@sejam/service-host';
 import { reportingAccess } from './access.js';
 import { reportingConfig } from './config.js';
 import { keepFigures } from './keep-figures.js';
@@ -18,10 +18,11 @@ await runService('reporting', async (context) => {
   onClose(() => identities.stop());
 
   const transport = new BusTransport({ bus, pool, log, consumer: 'reporting' });
-  const figures = keepFigures({ pool, clock, metrics, log, lag: () => transport.unwrap().lag() });
-  onClose(() => figures.stop());
+  const consumers = () => ({ reporting: transport.unwrap<Consumer>(), [`${pool.schema}-identity`]: identities.consumer });
+  const [figures, consumerFigures] = [keepFigures({ pool, clock, metrics, log }), keepConsumerFigures({ pool, metrics, consumers, log })];
+  onClose(async () => void (await Promise.all([figures.stop(), consumerFigures.stop()])));
   return {
-    module: ReportingModule.with({ pool, bus, clock, log, closing, holdsGoodKey: keyStillGood(directory), consumers: () => ({ reporting: transport.unwrap(), [`${pool.schema}-identity`]: identities.consumer }) }),
+    module: ReportingModule.with({ pool, bus, clock, log, closing, holdsGoodKey: keyStillGood(directory), consumers }),
     transports: [transport],
     config,
     access: reportingAccess,

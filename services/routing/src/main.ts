@@ -2,7 +2,7 @@ import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
 import { runProjection } from '@sejam/postgres';
 import { loadMasterKey } from '@sejam/privacy';
 import { createShortLinkFollower } from '@sejam/webhooks';
-import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
 import { approvalMigrations, keepApprovals, watchApprovals } from './approval/watch-approvals.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
@@ -117,11 +117,15 @@ await runService('routing', async (context) => {
   const approvals = watchApprovals({ client: pool, clock, metrics, log });
   onClose(async () => approvals.stop());
 
+  const consumers = () => ({ routing: consumer, 'routing-policies': policyConsumer, 'routing-approvals': approvalConsumer, [`${pool.schema}-identity`]: identities.consumer });
+  const consumerFigures = keepConsumerFigures({ pool, metrics, consumers, log });
+  onClose(() => consumerFigures.stop());
+
   const ports: RoutingPorts = {
     store, transact, clock, pool, platforms, policies, takedowns, takedownView, signingKeys, metrics, log,
     requests: new KnownRequests(pool),
     delivery: { courier, view: deliveryView, secrets, allow: config.webhookAllow },
-    parked: { service: 'routing', pool, consumers: () => ({ routing: consumer, 'routing-policies': policyConsumer, 'routing-approvals': approvalConsumer, [`${pool.schema}-identity`]: identities.consumer }) },
+    parked: { service: 'routing', pool, consumers },
     refusedWebhooks: new RefusedWebhooks(pool),
   };
   return {

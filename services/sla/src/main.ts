@@ -1,8 +1,8 @@
-import { busMigrations, BusTransport, runPublisher } from '@sejam/bus';
+import { busMigrations, BusTransport, runPublisher, type Consumer } from '@sejam/bus';
 import { ceTypeOf, encode } from '@sejam/contracts';
 import { runProjection } from '@sejam/postgres';
 import {
-  busState, connectParts, followIdentities, hostSettings, IdentityDirectory, identityMigrations, parkedAccess, partSettings, readConfig, refuseOtherRecordsTopics, runService,
+  busState, connectParts, followIdentities, hostSettings, IdentityDirectory, identityMigrations, keepConsumerFigures, parkedAccess, partSettings, readConfig, refuseOtherRecordsTopics, runService,
   transactorForRequests, withParkedMessages,
 } from '@sejam/service-host';
 import { slaAccess } from './access.js';
@@ -36,9 +36,12 @@ await runService('sla', async (context) => {
   onClose(() => publisher.stop());
 
   const transport = new BusTransport({ bus, pool, log, consumer: 'sla' });
+  const consumers = () => ({ sla: transport.unwrap<Consumer>(), [`${pool.schema}-identity`]: identities.consumer });
+  const figures = keepConsumerFigures({ pool, metrics, consumers, log });
+  onClose(() => figures.stop());
   const ports: SlaPorts = { transact, transactForRequests: transactorForRequests(transact), clock, pool, rows, metrics, log };
   return {
-    module: withParkedMessages(SlaModule.with(ports), { service: 'sla', pool, consumers: () => ({ sla: transport.unwrap(), [`${pool.schema}-identity`]: identities.consumer }) }),
+    module: withParkedMessages(SlaModule.with(ports), { service: 'sla', pool, consumers }),
     config,
     access: [...slaAccess, ...parkedAccess],
     directory,
