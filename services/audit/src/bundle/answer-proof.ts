@@ -60,8 +60,9 @@ export class AnswerProofs {
   judge(line: EventLine): AnswerVerdict | undefined {
     const { event, metadata } = line;
     const recorded = RECORDED_AS[event.type];
-    const signed = metadata['signed'] as Signed | undefined;
+    const signed = metadata['signed'];
     if (signed === undefined) return recorded === undefined ? undefined : { proof: 'unsigned' };
+    if (!isSigned(signed)) return { proof: 'refused', code: 'answer-forged', message: 'what would prove it is not whole' };
     const verdict = this.#verify(signed, String(metadata['causationId']).split(':')[1] ?? '');
     if (verdict.proof === 'refused') return verdict;
     const difference = recorded === undefined ? undefined : this.#difference(signed.body, line, recorded);
@@ -109,6 +110,11 @@ export class AnswerProofs {
     }
     return false;
   }
+}
+
+function isSigned(value: unknown): value is Signed {
+  const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return ['webhookId', 'timestamp', 'signature', 'keyId', 'body'].every((name) => typeof fields[name] === 'string');
 }
 
 /** Empty for what is no JSON object: bytes that were altered say nothing, and the leaf names them. */

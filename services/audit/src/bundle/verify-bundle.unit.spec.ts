@@ -190,6 +190,8 @@ describe('a platform\'s answer', () => {
     const altered = (over: object): RecordedEvent => ({ ...differing, metadata: { ...rest, signed: { ...signed, ...over } } });
     expect(judge(key, altered({ body: signed.body.replace('removed', 'demoted') })).findings).toEqual([expect.objectContaining({ code: 'answer-forged', eventId: differing.id })]);
     expect(judge(key, altered({ signature: signed.signature.replace(/,../, ',AA') })).counts).toEqual({ 'answer-forged': 1 });
+    for (const over of [{ signature: undefined }, { body: 4 }, { keyId: null }]) expect(judge(key, altered(over)).counts).toEqual({ 'answer-forged': 1 });
+    expect(judge(key, { ...differing, metadata: { ...rest, signed: null } }).counts).toEqual({ 'answer-forged': 1 });
     expect(judge(key, answer(body, body.data, { scheme: 'v1', proof: 'asymmetric' })).findings).toEqual([expect.objectContaining({ code: 'answer-differs', message: expect.stringContaining('its signature is shared') })]);
   });
 

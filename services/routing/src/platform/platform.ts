@@ -51,6 +51,9 @@ export interface Endpoint {
   readonly paused: boolean;
 }
 
+/** Each key is one more check of every signature that a webhook offers; whoever replaces keys all day long must not make that dear. */
+const PREVIOUS_KEYS_MAX = 3;
+
 /** `lastSecrets` stay in force for answers when the endpoint is removed: a platform that reads its feed still signs. */
 export type Platform =
   | { readonly status: 'none' }
@@ -100,7 +103,7 @@ export const platform: Aggregate<Platform, PlatformEvent> = {
         const { keyId, publicKey, required, overlapUntil } = event.data;
         const before = state.answerKey;
         const replaced = before === undefined || overlapUntil === undefined ? [] : [{ keyId: before.keyId, publicKey: before.publicKey, until: overlapUntil }];
-        const previous = [...(before?.previous ?? []), ...replaced].filter((key) => key.keyId !== keyId);
+        const previous = [...(before?.previous ?? []), ...replaced].filter((key) => key.keyId !== keyId).slice(-PREVIOUS_KEYS_MAX);
         return { ...state, answerKey: { keyId, publicKey, required, previous } };
       }
       case 'AnswerKeyRemoved': {

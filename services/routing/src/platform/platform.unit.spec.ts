@@ -89,6 +89,9 @@ describe('a platform', () => {
     expect(inForce(given(registered, keySet('k-1'), keySet('k-2', { overlapUntil }), keySet('k-2', { required: true })).state, wallNow)).toEqual(['k-2', 'k-1']);
     expect(inForce(given(registered, keySet('k-1'), keySet('k-2', { overlapUntil }), keySet('k-1', { overlapUntil })).state, wallNow)).toEqual(['k-1', 'k-2']);
 
+    const many = Array.from({ length: 9 }, (_, index) => keySet(`k-${index}`, index === 0 ? {} : { overlapUntil }));
+    expect(inForce(given(registered, ...many).state, wallNow)).toEqual(['k-8', 'k-7', 'k-6', 'k-5']);
+
     const removal = given(registered, keySet('k-1'), keySet('k-2', { overlapUntil })).when(removeAnswerKey);
     removal.then({ type: 'AnswerKeyRemoved', data: { platform: 'tiktok', keyId: 'k-2' } });
     removal.thenState((state) => expect(inForce(state, wallNow)).toEqual([]));
