@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import pg from 'pg';
 import { DomainError } from '@sejam/event-sourcing';
 import { schemaName } from './schema-name.js';
@@ -16,7 +17,8 @@ export interface QueryResult<Row> {
 }
 
 /**
- * Runs one statement. `bigint` arrives as number (it throws beyond 2^53), `timestamptz` as Date, `numeric` as string, `jsonb` parsed.
+ * Runs one statement. One with values is planned once for each connection, so its text should be constant. Statements of one client that
+ * are not awaited one by one go out together and run in their order. `bigint` arrives as number (it throws beyond 2^53), `timestamptz` as Date, `numeric` as string, `jsonb` parsed.
  * Throws DomainError `database.unavailable` when PostgreSQL is away; whether the statement had an effect is then unknown.
  */
 export interface Client {
@@ -60,6 +62,19 @@ const types = {
     oid === INT8 && format !== 'binary' ? parseInt8 : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
 };
 
+const names = new Map<string, string>();
+/** Far more than a service's own texts; beyond it a text is planned each time, as one that is put together for each request should be. */
+const NAMES_MAX = 1_000;
+
+/** Under which name a text stands prepared. Plans belong to a connection, and so to the one schema whose names it uses. */
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined || names.size >= NAMES_MAX) return known;
+  const name = hash('sha1', text);
+  names.set(text, name);
+  return name;
+}
+
 /** Connects lazily: the first statement finds out whether the server answers. Idle connections that break are replaced. */
 export function createPool(options: PoolOptions): Pool {
   const schema = schemaName(options.schema);
@@ -74,6 +89,7 @@ export function createPool(options: PoolOptions): Pool {
     ...(statementTimeoutMs > 0 ? { statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 5_000 } : {}),
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
+    pipeline: true,
     options: `-c search_path=${schema} -c timezone=UTC`,
     types,
   });
@@ -84,7 +100,8 @@ export function createPool(options: PoolOptions): Pool {
 
   const run = async <Row extends object>(on: pg.Pool | pg.PoolClient, text: string, values?: readonly unknown[]): Promise<QueryResult<Row>> => {
     try {
-      const result = await on.query<Row>(text, values as unknown[] | undefined);
+      const name = values === undefined ? undefined : nameOf(text);
+      const result = await on.query<Row>({ text, ...(values === undefined ? {} : { values: values as unknown[] }), ...(name === undefined ? {} : { name }) });
       return { rows: result.rows, rowCount: result.rowCount ?? 0 };
     } catch (error) {
       throw translate(error);
@@ -116,8 +133,10 @@ export async function tx<T>(pool: Pool, work: (client: Client) => Promise<T>): P
     const client = await pool.checkout();
     let broken = false;
     try {
-      await client.query('BEGIN');
+      const begun = client.query('BEGIN');
+      begun.catch(() => {}); // heard below; the first statement of `work` goes out with it
       const result = await work(client);
+      await begun;
       await client.query('COMMIT');
       return result;
     } catch (error) {
