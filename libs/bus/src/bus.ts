@@ -13,9 +13,11 @@ export interface ConsumeOptions {
   readonly pool: Pool;
   /** Messages of one call at most; 500 without it. */
   readonly batchMax?: number;
+  /** Wall time between two calls while messages keep coming, so that they are fewer and larger; 0 without it. */
+  readonly gatherMs?: number;
   readonly log?: Log;
   /**
-   * Messages of one partition, in order; the next call for that partition waits. A rejection is logged and the same messages come
+   * Messages of one topic, in order within each partition; the next call for those partitions waits. A rejection is logged and the same messages come
    * again after a back-off, for ever. Should end soon after `signal` aborts: then another consumer may be handling them.
    */
   handle(messages: readonly ReceivedEnvelope[], signal: AbortSignal): Promise<void>;

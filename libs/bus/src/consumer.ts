@@ -12,6 +12,8 @@ export interface ConsumerOptions extends InboxOptions {
   readonly bus: Bus;
   /** Messages of one transaction at most; 500 without it. */
   readonly batchMax?: number;
+  /** Wall time between two transactions while messages keep coming: for consumers that nothing urgent waits for; 0 without it. */
+  readonly gatherMs?: number;
 }
 
 export interface Consumer {
@@ -46,6 +48,7 @@ export function runConsumer(options: ConsumerOptions): Consumer {
       topics: Object.keys(options.handlers),
       pool,
       ...(options.batchMax === undefined ? {} : { batchMax: options.batchMax }),
+      ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
       ...(log === undefined ? {} : { log }),
       async handle(messages: readonly ReceivedEnvelope[], signal: AbortSignal) {
         try {

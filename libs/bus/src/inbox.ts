@@ -29,7 +29,7 @@ export class Inbox {
 
   constructor(private readonly options: InboxOptions) {}
 
-  /** Handles all of them or throws an error that is worth retrying. `messages` are of one partition, in order. */
+  /** Handles all of them or throws an error that is worth retrying. `messages` are of one topic, those of a stream in order. */
   async receive(messages: readonly ReceivedEnvelope[], signal: AbortSignal): Promise<void> {
     const items = messages.map(examine);
     const events = items.filter(({ message }) => !message || !isHeartbeat(message));
@@ -151,43 +151,49 @@ export class Inbox {
   private async locked(streams: readonly string[], work: (client: Client, states: Map<string, StreamState>, skipped: Set<string>) => Promise<void>): Promise<void> {
     const { pool, consumer } = this.options;
     await tx(pool, async (client) => {
-      const { rows: generations } = await client.query<{ id: string }>('SELECT id FROM inbox_generation');
-      const generation = generations[0]?.id;
+      const { rows } = await client.query<LockedRow>(
+        `SELECT g.id AS generation, i.stream, i.revision, i.event_id, i.held,
+           (SELECT json_agg(json_build_object('stream', stream, 'sequence', sequence, 'eventId', event_id)) FROM skipped_message WHERE consumer = $1 AND stream = ANY($2)) AS skipped
+         FROM inbox_generation AS g
+         LEFT JOIN (SELECT * FROM inbox WHERE consumer = $1 AND stream = ANY($2) ORDER BY stream FOR UPDATE) AS i ON true`,
+        [consumer, streams],
+      );
+      const generation = rows[0]?.generation;
       this.generation ??= generation;
       if (generation !== this.generation) throw new GenerationChanged(`The tables of ${pool.schema} were rebuilt`);
-      const { rows } = await client.query<{ stream: string; revision: number; event_id: string; held: boolean }>(
-        'SELECT stream, revision, event_id, held FROM inbox WHERE consumer = $1 AND stream = ANY($2) ORDER BY stream FOR UPDATE',
-        [consumer, streams],
-      );
       const states = new Map<string, StreamState>(streams.map((stream) => [stream, { stream, revision: -1, eventId: '', held: false, stored: false, changed: false }]));
-      for (const row of rows) states.set(row.stream, { stream: row.stream, revision: row.revision, eventId: row.event_id, held: row.held, stored: true, changed: false });
-      const skips = await client.query<{ stream: string; sequence: number; event_id: string }>(
-        'SELECT stream, sequence, event_id FROM skipped_message WHERE consumer = $1 AND stream = ANY($2)',
-        [consumer, streams],
-      );
-      const skipped = new Set(skips.rows.map((row) => skipKey({ stream: row.stream, sequence: row.sequence, eventId: row.event_id })));
+      for (const { stream, revision, event_id: eventId, held } of rows) if (stream !== null) states.set(stream, { stream, revision, eventId, held, stored: true, changed: false });
+      const skipped = new Set((rows[0]?.skipped ?? []).map(skipKey));
       await work(client, states, skipped);
     });
   }
 
   private async save(client: Client, states: readonly StreamState[]): Promise<void> {
     const changed = states.filter((state) => state.changed);
-    for (const [stored, sql] of [
-      [true, `UPDATE inbox SET revision = new.revision, event_id = new.event_id, held = new.held
-              FROM unnest($2::text[], $3::bigint[], $4::text[], $5::boolean[]) AS new (stream, revision, event_id, held)
-              WHERE inbox.consumer = $1 AND inbox.stream = new.stream`],
-      [false, `INSERT INTO inbox (consumer, stream, revision, event_id, held)
-               SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::boolean[])`],
-    ] as const) {
-      const rows = changed.filter((state) => state.stored === stored);
-      if (rows.length === 0) continue;
-      await client.query(sql, [this.options.consumer, rows.map((row) => row.stream), rows.map((row) => row.revision), rows.map((row) => row.eventId), rows.map((row) => row.held)]);
-    }
+    if (changed.length === 0) return;
+    // `ANY` looks each stream up, also in a plan that was made while the table was small. A new row is inserted and never replaces another: two consumers that begin the same stream at once are told apart by that.
+    await client.query(
+      `WITH new AS (SELECT * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[]) AS new (stream, revision, event_id, held, stored)),
+       updated AS (UPDATE inbox SET revision = new.revision, event_id = new.event_id, held = new.held FROM new
+         WHERE new.stored AND inbox.consumer = $1 AND inbox.stream = ANY($2) AND inbox.stream = new.stream)
+       INSERT INTO inbox (consumer, stream, revision, event_id, held) SELECT $1, stream, revision, event_id, held FROM new WHERE NOT stored`,
+      [this.options.consumer, changed.map(({ stream }) => stream), changed.map(({ revision }) => revision), changed.map(({ eventId }) => eventId), changed.map(({ held }) => held), changed.map(({ stored }) => stored)],
+    );
     for (const state of changed) {
       state.changed = false;
       state.stored = true;
     }
   }
+}
+
+interface LockedRow {
+  readonly generation: string;
+  /** Null in the only row when none of the streams is known. */
+  readonly stream: string | null;
+  readonly revision: number;
+  readonly event_id: string;
+  readonly held: boolean;
+  readonly skipped: readonly Pick<Item, 'stream' | 'sequence' | 'eventId'>[] | null;
 }
 
 type Verdict = 'known' | 'skipped' | 'next' | 'not-understood' | 'gap' | 'history-diverged';

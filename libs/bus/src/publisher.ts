@@ -25,6 +25,8 @@ export interface PublisherOptions {
   readonly topics: Readonly<Record<string, string>>;
   /** Events of one round at most; 500 without it. */
   readonly batchMax?: number;
+  /** Wall time between two rounds while events keep coming, so that they are fewer and larger; 0 without it. */
+  readonly gatherMs?: number;
   readonly leaseTtlMs?: number;
   readonly log?: Log;
   /** One message per event, in order; fields may be dropped, events not. An error stops publishing until a later try succeeds. */
@@ -120,6 +122,7 @@ export function runPublisher(options: PublisherOptions): Publisher {
         name,
         prefixes: Object.keys(options.topics),
         batchMax: options.batchMax ?? 500,
+        ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
         ...(from === undefined ? {} : { after: from }),
         async handle(events, checkpoint) {
           if (signal.aborted) throw new LeaseLost(name, epoch);

@@ -29,7 +29,7 @@ export async function rebuild(options: RebuildOptions): Promise<{ readonly messa
   for (const [topic, handler] of Object.entries(options.handlers)) {
     if (handler.kind !== 'view') throw new Error(`A rebuild of ${schema} would append again because of ${topic}`);
   }
-  const next = createPool({ url: options.url, schema: nextSchema, statementTimeoutMs: 0, applicationName: `sejam rebuild ${schema}` });
+  const next = createPool({ url: options.url, schema: nextSchema, statementTimeoutMs: 0, planEachTime: true, applicationName: `sejam rebuild ${schema}` });
   const guard = await live.checkout();
   let consumer: Consumer | undefined;
   let messages = 0;

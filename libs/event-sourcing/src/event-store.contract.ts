@@ -288,6 +288,22 @@ export function eventStoreContract(name: string, start: () => Promise<StoreUnder
         expect(handled).toEqual([0, 1, 2, 3]);
       });
 
+      it('hands over what keeps coming no sooner than it is to be gathered, or when somebody is in a hurry', async () => {
+        const prefix = streamName('gather');
+        const seen: StoredEvent[] = [];
+        let caughtUp = false;
+        const subscription = subscribe({ prefixes: [prefix], seen, gatherMs: 60_000, onCaughtUp: () => (caughtUp = true) });
+        await until(() => caughtUp);
+        await store.append(`${prefix}-1`, [event()], 'no-stream');
+        await until(() => seen.length === 1);
+        await store.append(`${prefix}-1`, [event()], 0);
+        subscription.hurry();
+        await until(() => seen.length === 2);
+        subscription.hurry();
+        await store.append(`${prefix}-1`, [event()], 1);
+        await until(() => seen.length === 3);
+      });
+
       it('gives a checkpoint from which another subscription goes on without a gap', async () => {
         const prefix = streamName('resume');
         await store.append(`${prefix}-1`, [event(), event()], 'no-stream');
@@ -346,6 +362,7 @@ export function eventStoreContract(name: string, start: () => Promise<StoreUnder
       seen?: StoredEvent[];
       after?: Position;
       batchMax?: number;
+      gatherMs?: number;
       handle?: (events: readonly StoredEvent[], checkpoint: Position) => Promise<void>;
       onCaughtUp?: () => void;
     }): Subscription {

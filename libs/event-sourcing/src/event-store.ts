@@ -11,6 +11,8 @@ export interface Subscription {
   stop(): Promise<void>;
   /** The position handled last, and whether everything that was there at the last look has been handled. */
   status(): { readonly after?: Position; readonly caughtUp: boolean; readonly connected: boolean };
+  /** Somebody waits: the next batch is handed over as soon as something is there, whatever `gatherMs` says. */
+  hurry(): void;
 }
 
 export interface SubscribeOptions {
@@ -20,8 +22,13 @@ export interface SubscribeOptions {
   readonly prefixes: readonly string[];
   /** Exclusive. Without it: from the beginning of the record. */
   readonly after?: Position;
-  /** Largest batch handed over; a batch is what has arrived, never waited for. */
+  /** Largest batch handed over; a batch is what has arrived. */
   readonly batchMax?: number;
+  /**
+   * Wall time between two batches of what has just been recorded, so that under load they are fewer and larger; what comes after a quiet
+   * while, and whatever fills a batch, is handed over at once. For handlers on whose speed nothing urgent depends; 0 without it.
+   */
+  readonly gatherMs?: number;
   /**
    * Called for one batch at a time, in the record's order; the next waits for it. `events` may be empty: then only `checkpoint` moved.
    * A rejection is logged and the same events come again after a back-off, for ever.

@@ -134,6 +134,7 @@ export function memoryEventStore(wallNow: () => number = Date.now): MemoryEventS
         await running;
       },
       status: () => ({ ...(handled === undefined ? {} : { after: handled }), caughtUp: caughtUp && next === record.length, connected: !stopping }),
+      hurry() {}, // it never waits
     };
   }
 }

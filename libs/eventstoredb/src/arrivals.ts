@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream';
 export interface Arrivals<Item> {
   /** Up to `max` items, at once; empty when nothing is there. */
   take(max: number): Item[];
+  /** How many items could be taken now. */
+  waiting(): number;
   /** How the call ended, once everything that arrived before has been taken. */
   ending(): { readonly error?: Error } | undefined;
   /** Resolves when something arrives, the call ends, or `interrupt` is called; false when nothing of that happens within `ms`. */
@@ -49,6 +51,7 @@ export function arrivals<Item>(call: Readable, capacity: number): Arrivals<Item>
       if (queue.length - taken < capacity / 2 && call.isPaused()) call.resume();
       return items;
     },
+    waiting: () => queue.length - taken,
     ending: () => (queue.length === taken ? end : undefined),
     change: (ms) =>
       new Promise((resolve) => {

@@ -48,6 +48,7 @@ export function connectEventStore(url: string, options: EventStoreOptions = {}):
       subscriptions.add(subscription);
       return {
         status: () => subscription.status(),
+        hurry: () => subscription.hurry(),
         async stop() {
           await subscription.stop();
           subscriptions.delete(subscription);

@@ -1,5 +1,5 @@
 import type { Position, StoredEvent, SubscribeOptions, Subscription } from '@sejam/event-sourcing';
-import { arrivals } from './arrivals.js';
+import { arrivals, type Arrivals } from './arrivals.js';
 import { abandon, type Connection } from './connection.js';
 import { fromReceived, isAfter, type Upcast } from './event-codec.js';
 import type { ReadResponse } from './read-response.js';
@@ -23,12 +23,14 @@ export interface SubscriptionContext {
  * filter leaves out, is trusted only once a later one has come, since servers have sent checkpoints for events still on their way.
  */
 export function follow(options: SubscribeOptions, context: SubscriptionContext): Subscription {
-  const { name, prefixes, batchMax = 500 } = options;
+  const { name, prefixes, batchMax = 500, gatherMs = 0 } = options;
   const { connection, upcast, confirmWithinMs, backOff, warn } = context;
   let handled = options.after;
   let caughtUp = false;
   let connected = false;
   let stopping = false;
+  let hurried = false;
+  let handedOverAt = -Infinity;
   const interrupts = new Set<() => void>();
 
   const running = (async () => {
@@ -54,6 +56,10 @@ export function follow(options: SubscribeOptions, context: SubscriptionContext):
       connected = false;
     },
     status: () => ({ ...(handled === undefined ? {} : { after: handled }), caughtUp, connected }),
+    hurry() {
+      hurried = true;
+      for (const interrupt of interrupts) interrupt();
+    },
   };
 
   async function followCall(onConfirmed: () => void): Promise<void> {
@@ -66,6 +72,7 @@ export function follow(options: SubscribeOptions, context: SubscriptionContext):
       let live = false;
       let told = false;
       while (!stopping) {
+        if (live) await gathered(arrived);
         const responses = arrived.take(batchMax);
         if (responses.length === 0) {
           const end = arrived.ending();
@@ -99,14 +106,24 @@ export function follow(options: SubscribeOptions, context: SubscriptionContext):
     }
   }
 
+  async function gathered(arrived: Arrivals<ReadResponse>): Promise<void> {
+    while (arrived.waiting() > 0 && arrived.waiting() < batchMax && !hurried && !stopping) {
+      const waitMs = handedOverAt + gatherMs - performance.now();
+      if (waitMs <= 0) return;
+      await arrived.change(waitMs);
+    }
+  }
+
   async function deliver(events: readonly StoredEvent[], passed: Position | undefined): Promise<void> {
     const last = events.at(-1)?.position;
     const reached = last === undefined || (passed !== undefined && isAfter(passed, last)) ? passed : last;
     if (reached === undefined || (events.length === 0 && handled !== undefined && !isAfter(reached, handled))) return;
+    if (events.length > 0) hurried = false;
     for (let faults = 1; !stopping; faults += 1) {
       try {
         await options.handle(events, reached);
         handled = reached;
+        if (events.length > 0) handedOverAt = performance.now();
         return;
       } catch (error) {
         await pauseAfter(error, faults, 'Events could not be handled');

@@ -44,6 +44,8 @@ export interface PoolOptions {
   readonly max?: number;
   /** The server ends a statement after this; 30 s without it, 0 = never (rebuilds). */
   readonly statementTimeoutMs?: number;
+  /** A statement is planned at each run and not once for a connection: for a rebuild, where a plan made for empty tables would be kept while they grow. */
+  readonly planEachTime?: boolean;
   /** Wait for a connection, new or free, at most this; 5 s without it. */
   readonly connectTimeoutMs?: number;
   readonly log?: Log;
@@ -90,7 +92,7 @@ export function createPool(options: PoolOptions): Pool {
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
     pipeline: true,
-    options: `-c search_path=${schema} -c timezone=UTC`,
+    options: `-c search_path=${schema} -c timezone=UTC${options.planEachTime === true ? ' -c plan_cache_mode=force_custom_plan' : ''}`,
     types,
   });
   // A connection that breaks while no statement runs says so by an event, and an event nobody hears would end the process. Statements

@@ -80,6 +80,17 @@ describe('A projection', () => {
     }
   });
 
+  it('gathers what keeps coming into few transactions, and hurries for a caller that waits', async () => {
+    const projection = start({ gatherMs: 400 });
+    await projection.waitFor(await happen('a', 0), 5_000);
+    for (let number = 1; number <= 20; number++) await happen('a', number);
+    await eventually(async () => expect(await rows()).toEqual(upTo(21)));
+    const { rows: batches } = await pool.query<{ batch: number }>('SELECT batch FROM happened WHERE number > 0 AND number < 20 ORDER BY batch');
+    expect(batches.at(-1)?.batch).toBeGreaterThan(1);
+    const patient = start({ name: 'patient', gatherMs: 60_000 });
+    for (let number = 21; number < 24; number++) expect(await patient.waitFor(await happen('a', number), 10_000)).toBe(true);
+  }, 40_000);
+
   it('does not let a caller wait for ever', async () => {
     const projection = start();
     await happen('a', 0);

@@ -15,6 +15,8 @@ export interface ProjectionOptions {
   readonly prefixes: readonly string[];
   /** Events of one transaction at most; 500 without it. */
   readonly batchMax?: number;
+  /** See SubscribeOptions: fewer transactions under load, for rows that nothing urgent waits for. `waitFor` never waits for it. */
+  readonly gatherMs?: number;
   readonly leaseTtlMs?: number;
   readonly log?: Log;
   /**
@@ -64,6 +66,7 @@ export function runProjection(options: ProjectionOptions): Projection {
   function moved(to: Position): void {
     applied = to;
     for (const waiter of waiting) if (comparePositions(waiter.position, to) <= 0) waiter.done();
+    if (waiting.size > 0) subscription?.hurry();
   }
 
   const keeper = keepLease({
@@ -81,6 +84,7 @@ export function runProjection(options: ProjectionOptions): Projection {
         name: `projection ${name}`,
         prefixes,
         batchMax: options.batchMax ?? 500,
+        ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
         ...(after === undefined ? {} : { after }),
         async handle(events, checkpoint) {
           if (signal.aborted) throw new LeaseLost(name, epoch); // being stopped: nothing more may be written in this epoch
@@ -134,6 +138,7 @@ export function runProjection(options: ProjectionOptions): Projection {
       const reached = new AbortController();
       const waiter = { position, done: () => reached.abort() };
       waiting.add(waiter);
+      subscription?.hurry();
       try {
         for (let pauseMs = 10; !reached.signal.aborted && performance.now() < deadline; pauseMs = Math.min(pauseMs * 2, 100)) {
           await delay(Math.min(pauseMs, Math.max(1, deadline - performance.now())), undefined, { signal: reached.signal }).catch(() => {});

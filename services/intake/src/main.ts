@@ -38,20 +38,20 @@ await runService('intake', async (context) => {
   const following = store.subscribe({ name: 'keys', prefixes: ['organisation-'], handle: (events) => Promise.resolve(events.forEach((event) => directory.apply(event))) });
   onClose(() => following.stop());
 
-  const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents, log });
+  const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents, gatherMs: 50, log });
   onClose(() => reports.stop());
   const organisations = runProjection({ pool, store, name: 'organisations', prefixes: ['organisation-'], apply: applyOrganisationEvents, log });
   onClose(() => organisations.stop());
 
   refuseOtherRecordsTopics(bus, record.recordId, context);
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'intake', recordId: record.recordId,
+    store, bus, pool, log, service: 'intake', gatherMs: 5, recordId: record.recordId,
     topics: { 'report-': 'sejam.intake.v1', 'organisation-': 'sejam.identity.v1' },
     heartbeat: { topic: 'sejam.identity.v1', type: 'sejam.identity.v1.Heartbeat', everyMs: 60_000 },
     word: (events) => events.map(worded),
   });
   onClose(() => publisher.stop());
-  const transport = new BusTransport({ bus, pool, log, consumer: 'intake' });
+  const transport = new BusTransport({ bus, pool, log, consumer: 'intake', gatherMs: 20 });
 
   const consumers = () => ({ intake: transport.unwrap<Consumer>() });
   const figures = keepConsumerFigures({ pool, metrics, consumers, log });

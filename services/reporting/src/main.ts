@@ -17,7 +17,7 @@ await runService('reporting', async (context) => {
   const identities = await followIdentities({ bus, pool, directory, log });
   onClose(() => identities.stop());
 
-  const transport = new BusTransport({ bus, pool, log, consumer: 'reporting' });
+  const transport = new BusTransport({ bus, pool, log, consumer: 'reporting', gatherMs: 50 });
   const consumers = () => ({ reporting: transport.unwrap<Consumer>(), [`${pool.schema}-identity`]: identities.consumer });
   const [figures, consumerFigures] = [keepFigures({ pool, clock, metrics, log }), keepConsumerFigures({ pool, metrics, consumers, log })];
   onClose(async () => void (await Promise.all([figures.stop(), consumerFigures.stop()])));

@@ -61,7 +61,7 @@ await runService('routing', async (context) => {
   const policies = new PolicyTable(pool);
   const { legalBases, desk, redress } = config;
   const takedowns = new Takedowns({ transact, platforms, policies, legalBases, desk, redress });
-  const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns, log });
+  const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns, gatherMs: 50, log });
   onClose(() => takedownView.stop());
   const figures = countOrders(pool, metrics, (error) => log.warn({ error: String(error) }, 'The orders could not be counted'));
   onClose(() => figures.stop());
@@ -74,7 +74,7 @@ await runService('routing', async (context) => {
   const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
   const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
   const deliveryView = runProjection({
-    pool, store, name: 'deliveries', prefixes: ['takedown-'], log,
+    pool, store, name: 'deliveries', prefixes: ['takedown-'], gatherMs: 5, log,
     async apply(client, events) {
       await applyDeliveries(client, events);
       await applyHolds(client, events);
@@ -94,17 +94,17 @@ await runService('routing', async (context) => {
   refuseOtherRecordsTopics(bus, record.recordId, context);
   const wording = new PublishTakedown(store);
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'routing', recordId: record.recordId,
+    store, bus, pool, log, service: 'routing', gatherMs: 20, recordId: record.recordId,
     topics: { 'takedown-': 'sejam.takedown.v1' },
     word: (events) => wording.word(events),
   });
   onClose(() => publisher.stop());
 
-  const policyConsumer = runConsumer({ bus, pool, log, consumer: 'routing-policies', handlers: { 'sejam.sla.v1': { kind: 'view', handle: keepPolicies } } });
+  const policyConsumer = runConsumer({ bus, pool, log, consumer: 'routing-policies', gatherMs: 100, handlers: { 'sejam.sla.v1': { kind: 'view', handle: keepPolicies } } });
   onClose(() => policyConsumer.stop());
   void completePolicies(policies, policyConsumer, closing);
   const consumer = runConsumer({
-    bus, pool, log, consumer: 'routing',
+    bus, pool, log, consumer: 'routing', gatherMs: 5,
     handlers: {
       'sejam.intake.v1': { kind: 'append', handle: (message) => followReports(takedowns, message) },
       'sejam.sla.v1': { kind: 'append', handle: (message) => followClocks({ takedowns, clock }, message) },
@@ -112,7 +112,7 @@ await runService('routing', async (context) => {
   });
   onClose(() => consumer.stop());
 
-  const approvalConsumer = runConsumer({ bus, pool, log, consumer: 'routing-approvals', handlers: { 'sejam.intake.v1': { kind: 'view', handle: keepApprovals } } });
+  const approvalConsumer = runConsumer({ bus, pool, log, consumer: 'routing-approvals', gatherMs: 100, handlers: { 'sejam.intake.v1': { kind: 'view', handle: keepApprovals } } });
   onClose(() => approvalConsumer.stop());
   const approvals = watchApprovals({ client: pool, clock, metrics, log });
   onClose(async () => approvals.stop());

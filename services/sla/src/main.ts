@@ -24,18 +24,18 @@ await runService('sla', async (context) => {
   const identities = await followIdentities({ bus, pool, directory, log });
   onClose(() => identities.stop());
 
-  const rows = runProjection({ pool, store, name: 'clocks', prefixes: ['clock-', 'slapolicy-'], apply: applySlaEvents, onApplied: (events) => dog.announce(events), log });
+  const rows = runProjection({ pool, store, name: 'clocks', prefixes: ['clock-', 'slapolicy-'], apply: applySlaEvents, onApplied: (events) => dog.announce(events), gatherMs: 20, log });
   onClose(() => rows.stop());
   const dog = watchdog({ pool, transact, clock, metrics, log, active: () => rows.status().active });
   onClose(() => dog.stop());
 
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'sla', recordId: record.recordId, topics: { 'clock-': topic, 'slapolicy-': topic },
+    store, bus, pool, log, service: 'sla', gatherMs: 20, recordId: record.recordId, topics: { 'clock-': topic, 'slapolicy-': topic },
     word: (events) => events.map(({ type, data }) => ({ type: ceTypeOf(topic, type), data: encode(topic, type, data) })),
   });
   onClose(() => publisher.stop());
 
-  const transport = new BusTransport({ bus, pool, log, consumer: 'sla' });
+  const transport = new BusTransport({ bus, pool, log, consumer: 'sla', gatherMs: 20 });
   const consumers = () => ({ sla: transport.unwrap<Consumer>(), [`${pool.schema}-identity`]: identities.consumer });
   const figures = keepConsumerFigures({ pool, metrics, consumers, log });
   onClose(() => figures.stop());

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import { backOff } from '../back-off.js';
 import type { ConsumeOptions, Consumption } from '../bus.js';
@@ -7,6 +8,10 @@ import { topicEnds } from './topic-ends.js';
 
 /** The client does not end a fetch early: stopping waits this long at most for one. */
 const FETCH_WAIT_MS = 300;
+/** All that one fetch can bring. */
+const PARTITIONS_AT_ONCE = 100;
+/** How often a group's offsets are kept. What is handed over again after a crash, the inbox knows. */
+const KEEP_OFFSETS_MS = 250;
 
 /**
  * One member of a consumer group, for ever: whatever the client takes as a reason to give up only makes a new member. The group's name
@@ -37,67 +42,78 @@ export function kafkaConsumption(kafka: Kafka, admin: () => Promise<Admin>, opti
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER, restartOnFailure: async () => !stopping.signal.aborted },
     });
+    const offsets = keepOffsets(consumer);
     const over = new Promise<unknown>((done) => {
       stopping.signal.addEventListener('abort', () => done(undefined), { once: true });
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         connected = false;
         if (!payload.restart) done(payload.error);
       });
-      consumer.on(consumer.events.GROUP_JOIN, () => (connected = true));
+      consumer.on(consumer.events.GROUP_JOIN, () => {
+        connected = true;
+        offsets.forget();
+      });
       consumer.on(consumer.events.DISCONNECT, () => (connected = false));
     });
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-      await consumer.run({ eachBatchAutoResolve: false, partitionsConsumedConcurrently: 4, eachBatch: (payload) => handleBatch(payload) });
+      const polled = joined((payloads) => handlePoll(payloads, offsets));
+      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: PARTITIONS_AT_ONCE, eachBatch: polled });
       const fault = await over;
       if (fault) throw fault;
     } finally {
       connected = false;
+      await offsets.stop();
       await leave(consumer);
     }
   }
 
-  async function handleBatch(payload: EachBatchPayload): Promise<void> {
-    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
+  /** What one fetch has brought of a topic, in calls of their own size. */
+  async function handlePoll(payloads: readonly EachBatchPayload[], offsets: Offsets): Promise<void> {
     const ending = new AbortController();
     const signal = AbortSignal.any([stopping.signal, ending.signal]);
     let lost: unknown;
+    const mayGoOn = (): boolean => payloads.every(({ isRunning, isStale }) => isRunning() && !isStale());
     // A handler may take longer than a session: the group must hear of us all the same. When it answers that it is rebalancing, another
-    // member may get this partition: end soon.
+    // member may get these partitions: end soon.
     const beating = setInterval(() => {
-      if (!isRunning() || isStale()) ending.abort();
-      else heartbeat().catch((error: unknown) => {
+      if (!mayGoOn()) ending.abort();
+      else payloads[0]?.heartbeat().catch((error: unknown) => {
         lost = error;
         ending.abort();
       });
     }, 500);
     try {
+      const fetched = payloads.flatMap((payload) => payload.batch.messages.map((message) => ({ payload, message })));
       const batchMax = options.batchMax ?? 500;
-      for (let from = 0; from < batch.messages.length && !signal.aborted; from += batchMax) {
-        if (!isRunning() || isStale()) return;
-        const part = batch.messages.slice(from, from + batchMax);
-        if (!(await handleForEver(batch, part, signal))) break;
-        resolveOffset(part.at(-1)!.offset);
-        await payload.commitOffsetsIfNecessary();
+      for (let from = 0; from < fetched.length && !signal.aborted && mayGoOn(); from += batchMax) {
+        const part = fetched.slice(from, from + batchMax);
+        if (!(await handleForEver(part.map(({ payload: { batch }, message }) => received(batch.topic, batch.partition, message)), signal))) break;
+        for (const { payload, message } of part) {
+          payload.resolveOffset(message.offset);
+          offsets.handled(payload.batch, message);
+        }
       }
       // Rethrown, so that the client joins again; a handler that hides it would be thrown out of the group.
       if (lost) throw lost;
     } finally {
       clearInterval(beating);
     }
+    // The next fetch brings the more.
+    if (options.gatherMs !== undefined) await delay(options.gatherMs, undefined, { signal: stopping.signal }).catch(() => {});
   }
 
   /** False when it was stopped before it worked. */
-  async function handleForEver(batch: Batch, part: readonly KafkaMessage[], signal: AbortSignal): Promise<boolean> {
-    const messages = part.map((message) => received(batch.topic, batch.partition, message));
+  async function handleForEver(messages: readonly ReceivedEnvelope[], signal: AbortSignal): Promise<boolean> {
     for (let failures = 0; !signal.aborted; ) {
       try {
         await options.handle(messages, signal);
         return true;
       } catch (error) {
         failures++;
-        log?.warn({ group, topic: batch.topic, partition: batch.partition, offset: part[0]?.offset, failures, error: String(error) }, 'Messages could not be handled; trying again');
+        const { topic, partition, offset } = messages[0]!;
+        log?.warn({ group, topic, partition, offset, failures, error: String(error) }, 'Messages could not be handled; trying again');
         await backOff(failures, signal);
       }
     }
@@ -137,6 +153,62 @@ export function kafkaConsumption(kafka: Kafka, admin: () => Promise<Admin>, opti
       stopping.abort();
       await running;
     },
+  };
+}
+
+interface Offsets {
+  handled(of: Pick<Batch, 'topic' | 'partition'>, message: KafkaMessage): void;
+  /** Others may have these partitions by now. */
+  forget(): void;
+  stop(): Promise<void>;
+}
+
+/** Tells the group now and then, and at the end, how far it has read, in one request for all partitions. */
+function keepOffsets(consumer: Consumer): Offsets {
+  const unkept = new Map<string, { topic: string; partition: number; offset: string }>();
+  const ended = new AbortController();
+  const keep = async (): Promise<void> => {
+    const kept = [...unkept.entries()];
+    if (kept.length === 0) return;
+    await consumer.commitOffsets(kept.map(([, offset]) => offset));
+    for (const [partition, offset] of kept) if (unkept.get(partition) === offset) unkept.delete(partition);
+  };
+  const keeping = (async () => {
+    while (!ended.signal.aborted) {
+      await delay(KEEP_OFFSETS_MS, undefined, { signal: ended.signal }).catch(() => {});
+      // A group that is rebalancing, or a broker that is away, takes them later or has them repeated.
+      await keep().catch(() => {});
+    }
+  })();
+  return {
+    handled({ topic, partition }, { offset }) {
+      unkept.set(`${topic}/${partition}`, { topic, partition, offset: String(BigInt(offset) + 1n) });
+    },
+    forget: () => unkept.clear(),
+    async stop() {
+      ended.abort();
+      await keeping;
+    },
+  };
+}
+
+/** The client hands over what one fetch has brought partition by partition, all at once; here a topic's are brought together again. */
+function joined(handle: (payloads: readonly EachBatchPayload[]) => Promise<void>): (payload: EachBatchPayload) => Promise<void> {
+  const coming = new Map<string, { payloads: EachBatchPayload[]; done: Promise<void> }>();
+  return (payload) => {
+    const { topic } = payload.batch;
+    const known = coming.get(topic);
+    if (known) {
+      known.payloads.push(payload);
+      return known.done;
+    }
+    const payloads = [payload];
+    const done = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      coming.delete(topic);
+      return handle(payloads);
+    });
+    coming.set(topic, { payloads, done });
+    return done;
   };
 }
 

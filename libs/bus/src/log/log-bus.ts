@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { DomainError, type EventStore, type NewEvent, type Position, type StoredEvent } from '@sejam/event-sourcing';
-import { isDatabaseUnavailable, keepLease, type Pool } from '@sejam/postgres';
+import { isDatabaseUnavailable, keepLease, type Log, type Pool } from '@sejam/postgres';
 import { backOff } from '../back-off.js';
 import type { Bus, ConsumeOptions, Consumption, ReadTopicOptions } from '../bus.js';
 import type { Envelope, ReceivedEnvelope } from '../message.js';
@@ -18,6 +19,9 @@ interface Carried {
   readonly value?: string;
   readonly position?: Position;
 }
+
+/** How often a group's offsets are kept. What is handed over again after a crash, the inbox knows. */
+const KEEP_OFFSETS_MS = 250;
 
 const streamOf = (topic: string): string => `topic-${topic}`;
 const topicOf = (stream: string): string => stream.slice('topic-'.length);
@@ -72,6 +76,8 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
   const batchMax = options.batchMax ?? 500;
   /** Standing by for another consumer of the group is no fault. */
   let connected = true;
+  /** By topic, while this consumer is the active one of its group. */
+  let next = new Map<string, number>();
 
   const keeper = keepLease({
     pool,
@@ -82,34 +88,34 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
       connected = false;
       // Before the offsets are read: whatever is appended to a topic from here on reaches the subscription below.
       const head = await newestPosition(store);
-      const next = new Map<string, number>();
+      const offsets = await readOffsets(pool, group);
+      next = new Map(options.topics.map((topic) => [topic, offsets.next.get(topic) ?? 0]));
+      const keeping = keepOffsets(pool, group, { generation: offsets.generation, next, log });
       // Topics side by side, since no consumer needs an order between them: while the database works for one, another is read.
       const caughtUp = options.topics.map(async (topic) => {
-        let offset = await readOffset(pool, group, topic);
-        for await (const batch of ahead(store.read(streamOf(topic), { from: offset }), batchMax)) {
+        for await (const batch of ahead(store.read(streamOf(topic), { from: next.get(topic) ?? 0 }), batchMax)) {
           connected = true;
           await handle(topic, batch);
-          offset += batch.length;
         }
         connected = true;
-        next.set(topic, offset);
       });
       // None of them is still running when the lease is given up.
       const failed = (await Promise.allSettled(caughtUp)).find((result) => result.status === 'rejected');
-      if (failed) throw failed.reason;
-      if (signal.aborted) return;
+      if (failed || signal.aborted) {
+        await keeping.stop();
+        if (failed) throw failed.reason;
+        return;
+      }
       const subscription = store.subscribe({
         name: `consumer ${group}`,
         prefixes: options.topics.map(streamOf),
         batchMax,
+        ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
         ...(head === undefined ? {} : { after: head }),
         async handle(events) {
           for (const [topic, offset] of next) {
             const batch = events.filter((event) => event.stream === streamOf(topic) && event.revision >= offset);
-            const last = batch.at(-1);
-            if (!last) continue;
-            await handle(topic, batch);
-            next.set(topic, last.revision + 1);
+            if (batch.length > 0) await handle(topic, batch);
           }
         },
       });
@@ -117,6 +123,7 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
       if (!signal.aborted) await once(signal, 'abort');
       clearInterval(watching);
       await subscription.stop();
+      await keeping.stop();
       connected = true;
 
       async function handle(topic: string, batch: readonly StoredEvent[]): Promise<void> {
@@ -125,7 +132,7 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
         for (let failures = 0; !signal.aborted; ) {
           try {
             await options.handle(messages, signal);
-            await saveOffset(pool, group, topic, end);
+            next.set(topic, end);
             return;
           } catch (error) {
             failures++;
@@ -142,8 +149,9 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
     status: () => ({ connected }),
     async lag() {
       try {
+        const handled = keeper.held() === undefined ? (await readOffsets(pool, group)).next : next;
         const behind = options.topics.map(async (topic) => {
-          return [topic, Math.max(0, (await newestRevision(store, topic)) + 1 - (await readOffset(pool, group, topic)))] as const;
+          return [topic, Math.max(0, (await newestRevision(store, topic)) + 1 - (handled.get(topic) ?? 0))] as const;
         });
         return Object.fromEntries(await Promise.all(behind));
       } catch (error) {
@@ -241,18 +249,48 @@ async function newestPosition(store: EventStore): Promise<Position | undefined> 
   return newest?.position;
 }
 
-async function readOffset(pool: Pool, group: string, topic: string): Promise<number> {
-  const { rows } = await pool.query<{ next: number }>('SELECT next FROM topic_offset WHERE consumer_group = $1 AND topic = $2', [group, topic]);
-  return rows[0]?.next ?? 0;
+/** How far a group has read, by topic, in the life of the tables that is now. */
+async function readOffsets(pool: Pool, group: string): Promise<{ generation: string | undefined; next: Map<string, number> }> {
+  const { rows } = await pool.query<{ id: string; topic: string | null; next: number }>(
+    'SELECT g.id, o.topic, o.next FROM inbox_generation AS g LEFT JOIN topic_offset AS o ON o.consumer_group = $1',
+    [group],
+  );
+  return { generation: rows[0]?.id, next: new Map(rows.flatMap(({ topic, next }) => (topic === null ? [] : [[topic, next] as const]))) };
 }
 
-/** Never backwards: a consumer that lost its lease while handling may save late. */
-async function saveOffset(pool: Pool, group: string, topic: string, next: number): Promise<void> {
-  await pool.query(
-    `INSERT INTO topic_offset AS kept (consumer_group, topic, next) VALUES ($1, $2, $3)
-     ON CONFLICT (consumer_group, topic) DO UPDATE SET next = greatest(kept.next, excluded.next)`,
-    [group, topic, next],
-  );
+/**
+ * Keeps now and then, and at the end, how far a group has read. Never backwards: a consumer that lost its lease while handling may keep
+ * late; and never in tables that were rebuilt meanwhile, which have read another part of the topics.
+ */
+function keepOffsets(pool: Pool, group: string, { generation, next, log }: { generation: string | undefined; next: ReadonlyMap<string, number>; log: Log | undefined }): { stop(): Promise<void> } {
+  const kept = new Map(next);
+  const ended = new AbortController();
+
+  async function keep(): Promise<void> {
+    const moved = [...next].filter(([topic, offset]) => kept.get(topic) !== offset);
+    if (moved.length === 0) return;
+    await pool.query(
+      `INSERT INTO topic_offset AS kept (consumer_group, topic, next)
+       SELECT $1, moved.topic, moved.next FROM unnest($2::text[], $3::bigint[]) AS moved (topic, next) WHERE EXISTS (SELECT FROM inbox_generation WHERE id = $4)
+       ON CONFLICT (consumer_group, topic) DO UPDATE SET next = greatest(kept.next, excluded.next)`,
+      [group, moved.map(([topic]) => topic), moved.map(([, offset]) => offset), generation],
+    );
+    for (const [topic, offset] of moved) kept.set(topic, offset);
+  }
+  const quietly = (): Promise<void> => keep().catch((error: unknown) => log?.warn({ group, error: String(error) }, 'How far a group has read could not be kept; trying again'));
+
+  const keeping = (async () => {
+    while (!ended.signal.aborted) {
+      await delay(KEEP_OFFSETS_MS, undefined, { signal: ended.signal }).catch(() => {});
+      await quietly();
+    }
+  })();
+  return {
+    async stop() {
+      ended.abort();
+      await keeping;
+    },
+  };
 }
 
 function toEvent({ key, headers, value, position }: Envelope): NewEvent {

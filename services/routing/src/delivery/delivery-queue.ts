@@ -19,8 +19,8 @@ export interface Delivery {
 
 const columns = `webhook_id AS "webhookId", takedown_id AS "takedownId", order_id AS "orderId", platform, type, body, attempts, first_attempt_at AS "firstAttemptAt"`;
 
-/** The earlier messages of the order have ended: the head of its line. */
-const isHead = `NOT EXISTS (SELECT FROM delivery AS e WHERE e.order_id = d.order_id AND e.sequence < d.sequence AND e.status IN ('pending', 'parked'))`;
+/** The first of its order that waits: the head of its line. Looked up for each row, however many others wait. */
+const isHead = `d.sequence = (SELECT min(e.sequence) FROM delivery AS e WHERE e.order_id = d.order_id AND e.status IN ('pending', 'parked'))`;
 
 const RECENTLY_MS = DEEMED_AFTER_MS;
 

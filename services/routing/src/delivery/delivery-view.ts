@@ -72,17 +72,17 @@ async function endDelivered(client: Client, events: readonly Told[]): Promise<vo
   if (orders.length > 0) {
     const { rows } = await client.query<{ platform: string; via: string; at: Date }>(
       `UPDATE delivery AS d SET status = 'delivered', via = coalesce(d.via, r.via), delivered_at = coalesce(d.delivered_at, r.at), claimed_until = NULL
-       FROM jsonb_to_recordset($1::jsonb) AS r (id text, via text, at timestamptz) WHERE d.order_id = r.id AND d.type = 'order.issued'
+       FROM jsonb_to_recordset($1::jsonb) AS r (id text, via text, at timestamptz) WHERE d.order_id = ANY($2) AND d.order_id = r.id AND d.type = 'order.issued'
        RETURNING d.platform, r.via, r.at`,
-      [JSON.stringify(orders)],
+      [JSON.stringify(orders), orders.map(({ id }) => id)],
     );
     for (const { platform, via, at } of rows) if (via === 'webhook') successes.set(platform, at.toISOString());
   }
   if (notices.length > 0) {
     await client.query(
       `UPDATE delivery AS d SET status = 'delivered', via = coalesce(d.via, r.via), delivered_at = coalesce(d.delivered_at, r.at), claimed_until = NULL
-       FROM jsonb_to_recordset($1::jsonb) AS r (id uuid, via text, at timestamptz) WHERE d.webhook_id = r.id`,
-      [JSON.stringify(notices)],
+       FROM jsonb_to_recordset($1::jsonb) AS r (id uuid, via text, at timestamptz) WHERE d.webhook_id = ANY($2::uuid[]) AND d.webhook_id = r.id`,
+      [JSON.stringify(notices), notices.map(({ id }) => id)],
     );
   }
   if (deemed.length > 0) await client.query(`UPDATE delivery SET deemed = true WHERE order_id = ANY($1) AND type = 'order.issued'`, [deemed]);

@@ -14,6 +14,7 @@ export function driveMerges({ pool, store, takedowns, log }: { pool: Pool; store
     store,
     name: 'merges',
     prefixes: [`${takedown.category}-`],
+    gatherMs: 100,
     ...(log === undefined ? {} : { log }),
     async apply(_, events) {
       for (const event of events) if (isMerge(event)) await takedowns.joinTarget((await readTakedown(store, idOf(event))).state);
