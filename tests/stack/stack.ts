@@ -232,7 +232,7 @@ async function freePorts(names: readonly string[]): Promise<Record<string, numbe
 }
 
 /** The run's broker is shared by its specs, one after the other; the services refuse the topics of another record, as they should. */
-async function removeTopics(brokers: readonly string[]): Promise<void> {
+export async function removeTopics(brokers: readonly string[]): Promise<void> {
   const admin = new Kafka({ clientId: 'sejam-tests', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {

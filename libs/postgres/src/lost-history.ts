@@ -6,7 +6,7 @@ import type { Client } from './pool.js';
 export class HistoryLost extends Error {
   override readonly name = 'HistoryLost';
   constructor(what: string) {
-    super(`${what}: the record was put back from an older copy, or belongs to another history. Put back PostgreSQL from the same backup, or drop the schema so that it is made again`);
+    super(`${what}: the record was put back from an older copy, or belongs to another history. Put back PostgreSQL as well, as docs/operations.md says under "Backup and restore"`);
   }
 }
 
