@@ -351,12 +351,16 @@ describe('witnesses', () => {
     running.push({ stop: () => new Promise<void>((resolve) => { witness.closeAllConnections(); witness.close(() => resolve()); }) });
     return parsePolicy(`log ${signer.verifier.vkey}\nwitness kpu ${kpu.verifier.vkey} http://127.0.0.1:${(witness.address() as AddressInfo).port}\nquorum kpu\n`);
   }
-  const ask = (policy: ReturnType<typeof parsePolicy>) => running.push(askWitnesses({ pool, policy, alarms: alarms(), log, everyMs: 20 }));
+  const ask = (policy: ReturnType<typeof parsePolicy>) => {
+    const asking = askWitnesses({ pool, policy, alarms: alarms(), log, everyMs: 20 });
+    running.push(asking);
+    return asking;
+  };
 
   it('cosign the log as it grows, and the cosignatures are published', async () => {
     const policy = await startWitness();
     integrate();
-    ask(policy);
+    const asking = ask(policy);
     const service = await serve(policy);
     const cosigned = (size: number) => eventually(async () => {
       const checkpoint = openCheckpoint(await (await get(service, '/v1/audit/checkpoint?cosigned=true')).text(), { log: [signer.verifier], witnesses: [kpu.verifier] });
@@ -366,8 +370,13 @@ describe('witnesses', () => {
     await cosigned(5);
     await record(9, 'b');
     await cosigned(14);
+    await asking.stop();
+    await record(3, 'c');
+    await sized(17);
     const report = verifyBundle(openBundle(await exported(service)), { policy });
-    expect(report).toMatchObject({ holds: true, cosignedBy: [{ name: 'kpu.example/witness' }] });
+    expect(report).toMatchObject({ holds: true, events: 14, cosignedBy: [{ name: 'kpu.example/witness' }] });
+    // What was signed since is none of its checkpoints.
+    expect(report.checkpoints.every(({ holds }) => holds)).toBe(true);
   });
 
   it('that have seen another log raise an alarm and do not cosign', async () => {

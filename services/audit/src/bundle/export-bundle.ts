@@ -54,7 +54,8 @@ export async function exportBundle({ url, key, out, now, onProgress }: ExportOpt
   writer.finish({
     manifest: { origin, size, exportedAt: now.toISOString(), baseUrl: url },
     checkpoint,
-    earlier: earlier.items.filter((note) => note !== checkpoint),
+    // The log has gone on meanwhile: what was signed since covers events that are not here.
+    earlier: earlier.items.filter((note) => openCheckpoint(note, { log }).size < size),
     keys,
   });
   return { origin, size, fetched: writer.next - before };
