@@ -60,7 +60,9 @@ export function keepLease(options: LeaseOptions): LeaseKeeper {
       await Promise.race([rest(ttlMs / 3), quietly]);
       if (lost.signal.aborted || stopping.signal.aborted) break;
       const asked = performance.now();
-      const renewed = await Promise.race([renew(pool, name, holder, taken, ttlMs), delay(Math.max(0, validUntil - asked)).then(() => undefined)]).catch(() => undefined);
+      // Without a reference: once the answer is there, no process need live until the patience is over.
+      const patience = delay(Math.max(0, validUntil - asked), undefined, { ref: false });
+      const renewed = await Promise.race([renew(pool, name, holder, taken, ttlMs), patience]).catch(() => undefined);
       if (renewed === true) validUntil = asked + ttlMs;
       else if (renewed === false || performance.now() >= validUntil) lost.abort();
     }
