@@ -3,6 +3,7 @@ import { understand } from '@sejam/contracts';
 import type { Client, Pool } from '@sejam/postgres';
 import type { IdentityDirectory, IdentityEvent } from './identity-directory.js';
 import { IdentityTable, keepHeartbeat, keepIdentityEvent } from './identity-table.js';
+import { LevelHeartbeats } from './level-heartbeats.js';
 import type { Logger } from './logger.js';
 
 const topic = 'sejam.identity.v1';
@@ -31,12 +32,18 @@ export async function followIdentities({ bus, pool, directory, log }: { bus: Bus
         },
       },
     },
-    onHeartbeat: (message) => keepHeartbeat(pool, new Date(message.time)),
+    onHeartbeat: (message) => heartbeats.heard(new Date(message.time)),
+  });
+  const heartbeats = new LevelHeartbeats({
+    lag: () => consumer.lag(),
+    keep: (sentAt) => keepHeartbeat(pool, sentAt),
+    onError: (error) => log.warn({ error: String(error) }, 'A heartbeat of the identities could not be kept; trying again'),
   });
   return {
     consumer,
     table,
     async stop() {
+      await heartbeats.stop();
       await consumer.stop();
       await table.stop();
     },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { AccessRow, Logger } from '@sejam/service-host';
 import type { KeyFile } from './answer/key-file.js';
@@ -61,12 +62,23 @@ export class SandboxModule {
             const entries = await kept.read();
             outbox.resume(entries);
             inbox.resume(entries);
-            feed.start();
-            keys.start();
+            void whenReady(settings).then(() => {
+              feed.start();
+              keys.start();
+            });
             return true;
           },
         },
       ],
     };
+  }
+}
+
+/** Resolves when the clearing house takes requests: both sides may have been started in the same moment. */
+async function whenReady({ gatewayUrl, closing }: Settings): Promise<void> {
+  while (!closing.aborted) {
+    const status = await fetch(new URL('/health/ready', gatewayUrl), { signal: AbortSignal.any([AbortSignal.timeout(5_000), closing]) }).then((answer) => answer.status, () => 503);
+    if (status !== 503) return;
+    await delay(250, undefined, { signal: closing }).catch(() => {});
   }
 }

@@ -30,6 +30,9 @@ interface Takedown {
 }
 
 const minuteMs = 60_000;
+/** Who acts on takedowns, and who confirms what they propose. */
+const issuers = ['kominfo', 'bawaslu', 'kpu'];
+const seconds = ['kominfoReviewer', 'bawasluReviewer', 'kpuReviewer'];
 
 /** Plays a day against a running Sejam: agencies and partners by the plan, officers by what the platforms answer. */
 export async function playDay(options: PlayOptions): Promise<Day> {
@@ -75,11 +78,13 @@ export async function playDay(options: PlayOptions): Promise<Day> {
         const { id, status, objection, verification, order } = takedown;
         if (order === undefined) continue;
         if (status === 'clarification_requested' && once(`clarify ${order.orderId}`)) {
-          counts.clarified += must('clarifying', await api.post(`/v1/takedowns/${id}/clarification`, 'kominfo', { answer: 'Bagian yang melanggar: detik 0:12 sampai 0:40.' }), 200, 409) ? 1 : 0;
+          const clarification = { answer: 'Bagian yang melanggar: detik 0:12 sampai 0:40.' };
+          counts.clarified += (await whoeverMay('clarifying', issuers, (key) => api.post(`/v1/takedowns/${id}/clarification`, key, clarification))) ? 1 : 0;
         }
         if (objection === 'pending' && once(`rule ${order.orderId}`)) counts.ruled += (await rule(id)) ? 1 : 0;
         if (status === 'actioned' && verification === 'claimed' && hash(id) % 3 === 0 && once(`observe ${order.orderId}`)) {
-          counts.observed += must('observing', await api.post(`/v1/takedowns/${id}/observations`, 'bawaslu', { seen: hash(id) % 15 === 0 ? 'online' : 'gone' }), 200, 201, 409) ? 1 : 0;
+          const observation = { seen: hash(id) % 15 === 0 ? 'online' : 'gone' };
+          counts.observed += (await whoeverMay('observing', issuers, (key) => api.post(`/v1/takedowns/${id}/observations`, key, observation))) ? 1 : 0;
         }
         const missed = order.clocks.some(({ clock, passed }) => clock === 'resolution' && passed);
         if (missed && ['delivered', 'acknowledged'].includes(status) && hash(id) % 4 === 0 && once(`escalate ${order.orderId}`)) counts.escalated += (await escalate(id)) ? 1 : 0;
@@ -88,21 +93,30 @@ export async function playDay(options: PlayOptions): Promise<Day> {
     }
   }
 
-  /** Whoever submitted or approved does not rule: the first officer who may, does. */
-  async function rule(id: string): Promise<boolean> {
-    const ruling = { ruling: hash(id) % 2 === 0 ? 'upheld' : 'dismissed', reason: 'Dinilai ulang oleh pemeriksa yang belum terlibat.' };
-    for (const key of ['kpuReviewer', 'bawasluReviewer', 'kominfoReviewer', 'kpu', 'bawaslu', 'kominfo']) {
-      const answer = await api.post(`/v1/takedowns/${id}/objection-ruling`, key, ruling);
-      if (answer.status !== 403) return must('ruling', answer, 200, 409);
+  /** Nobody acts on a report about themselves, and whoever submitted or approved does not rule: the first officer who may, does. */
+  async function whoeverMay(doing: string, keys: readonly string[], act: (key: string) => Promise<Answer>): Promise<boolean> {
+    for (const key of keys) {
+      const answer = await act(key);
+      if (answer.status !== 403) return must(doing, answer, 200, 201, 409);
     }
-    surprises.push(`nobody could rule on the objection of ${id}`);
+    surprises.push(`${doing}: nobody may`);
     return false;
   }
 
+  function rule(id: string): Promise<boolean> {
+    const ruling = { ruling: hash(id) % 2 === 0 ? 'upheld' : 'dismissed', reason: 'Dinilai ulang oleh pemeriksa yang belum terlibat.' };
+    return whoeverMay('ruling', ['kpuReviewer', 'bawasluReviewer', 'kominfoReviewer', 'kpu', 'bawaslu', 'kominfo'], (key) => api.post(`/v1/takedowns/${id}/objection-ruling`, key, ruling));
+  }
+
   async function escalate(id: string): Promise<boolean> {
-    const proposed = await api.post<{ n?: number }>(`/v1/takedowns/${id}/escalations`, 'kominfo', { level: 2, letterNumber: `ST1/${hash(id) % 1000}`, reason: 'Tenggat terlewati tanpa jawaban.' });
-    if (!must('proposing an escalation', proposed as Answer, 200, 201, 409) || proposed.status === 409) return false;
-    return must('approving an escalation', await api.post(`/v1/takedowns/${id}/escalations/${proposed.body.n ?? 1}/approval`, 'kominfoReviewer', {}), 200, 201, 409);
+    const letter = { level: 2, letterNumber: `ST1/${hash(id) % 1000}`, reason: 'Tenggat terlewati tanpa jawaban.' };
+    let n: number | undefined;
+    const proposed = await whoeverMay('proposing an escalation', issuers, async (key) => {
+      const answer = await api.post<{ n?: number }>(`/v1/takedowns/${id}/escalations`, key, letter);
+      n = answer.body.n;
+      return answer;
+    });
+    return proposed && n !== undefined && (await whoeverMay('approving an escalation', seconds, (key) => api.post(`/v1/takedowns/${id}/escalations/${n}/approval`, key, {})));
   }
 
   const reporting = (async () => {

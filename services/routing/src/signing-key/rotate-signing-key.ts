@@ -7,7 +7,7 @@ import { SIGNING_KEYRING } from './signing-keys.js';
 
 const DAY_MINUTES = 24 * 60;
 
-class RotationBody {
+class SigningKeyRotationBody {
   /** Wall time for which messages are signed with the old key too. 0 where it has fallen into other hands; a day without it. */
   @MayBeAbsent() @IsInt() @Min(0) @Max(DAY_MINUTES) overlapMinutes?: number;
 }
@@ -23,7 +23,7 @@ export class RotateSigningKey {
 
   @Post('rotation')
   @HttpCode(200)
-  async rotate(@Body() { overlapMinutes = DAY_MINUTES }: RotationBody, @RequestCause() cause: RequestCause): Promise<SigningKey & { eventId: string; othersUntil?: string }> {
+  async rotate(@Body() { overlapMinutes = DAY_MINUTES }: SigningKeyRotationBody, @RequestCause() cause: RequestCause): Promise<SigningKey & { eventId: string; othersUntil?: string }> {
     const next = await this.ports.signingKeys.prepare();
     const { events } = await this.#transact(signingKey, SIGNING_KEYRING, cause, (state) => addSigningKey(state, { ...next, cause: 'rotation', wallNow: new Date(), overlapMs: overlapMinutes * 60_000 }));
     // None: another request has made this very key in the same moment.
