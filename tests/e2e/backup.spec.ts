@@ -175,8 +175,9 @@ describe('what cannot be put back is refused in one sentence:', () => {
   });
 
   it('keys that are older than the record, or of another one, or absent', async () => {
-    expect(await restored(at('stopped'), '--keys', at('busy/keys'))).toMatch(/^The keys are of .* and the backup of .*: keys that are older than the record do not open all of it\.$/);
+    expect(await restored(at('stopped'), '--keys', at('busy/keys'))).toMatch(/^The keys are of .* and the backup of .*: older keys do not open all that it holds, and are taken with --older-keys alone\.$/);
     expect(await restored(spoilt('no-keys', (path) => rmSync(join(path, 'keys'), { recursive: true })))).toMatch(/^The keys of the backup are not at .*: name their folder by --keys\.$/);
+    expect(await command('restore', ['--from', at('stopped'), '--keys', at('busy/keys'), '--older-keys', '--home', at('older-keys')])).toMatchObject({ code: 0, output: expect.stringContaining('the keys are older than the backup') });
   });
 
   it('a restore that was killed, until it is run again', async () => {

@@ -8,9 +8,9 @@ import { restore } from './restore.js';
 const USAGE = `npm run backup  -- --out <folder> [--keys <folder>] [--home <folder>]
     copies an installation that runs or is stopped: record and kept tables into <out>/record, keys into <out>/keys or where --keys says
 
-npm run restore -- --from <folder> [--keys <folder>] [--home <folder>] [--replace | --keep-record]
+npm run restore -- --from <folder> [--keys <folder>] [--home <folder>] [--replace | --keep-record] [--older-keys]
     puts them back into a new or empty home; --replace sets aside what is there, and removes nothing; --keep-record does so too, but for the
-    record, which stays: for when PostgreSQL alone was lost
+    record, which stays: for when PostgreSQL alone was lost; --older-keys takes keys of an earlier backup, since there are no others
 
 --home is SEJAM_HOME or .sejam without it. EVENTSTORE_URL, DATABASE_URL and KAFKA_BROKERS name parts that are elsewhere, as at "npm start";
 an event store elsewhere is copied and put back with its own tools, before this. docs/operations.md has the whole of it.`;
@@ -51,21 +51,22 @@ async function runBackup(args: readonly string[], env: Readonly<Record<string, s
 }
 
 async function runRestore(args: readonly string[], env: Readonly<Record<string, string | undefined>>, say: (sentence: string) => void): Promise<void> {
-  const values = read(args, { from: { type: 'string' }, keys: { type: 'string' }, home: { type: 'string' }, replace: { type: 'boolean', default: false }, 'keep-record': { type: 'boolean', default: false } });
+  const values = read(args, { from: { type: 'string' }, keys: { type: 'string' }, home: { type: 'string' }, replace: { type: 'boolean', default: false }, 'keep-record': { type: 'boolean', default: false }, 'older-keys': { type: 'boolean', default: false } });
   const from = resolve(required(values.from, '--from'));
   const settings = localSettings({ ...env, SEJAM_HOME: values.home ?? env['SEJAM_HOME'] });
-  const { recordId, setAside } = await restore({
+  const { recordId, home, setAside } = await restore({
     ...settings,
     from: join(from, 'record'),
     keysFrom: resolve(values.keys ?? join(from, 'keys')),
     replace: values.replace,
     keepRecord: values['keep-record'],
+    olderKeys: values['older-keys'],
     masterKeyFile: env['SEJAM_MASTER_KEY_FILE'],
     credentialsFile: env['SEJAM_CREDENTIALS_FILE'],
     say,
   });
   for (const name of setAside) say(`what was there is now ${name}`);
-  say(`record ${recordId} is put back in ${settings.home}; "npm start" makes the rest again`);
+  say(`record ${recordId} is put back${home === undefined ? '' : ` in ${home}`}; the next start makes the rest again`);
 }
 
 /** What was asked for makes no sense; the message says why. */

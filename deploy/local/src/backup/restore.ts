@@ -20,8 +20,10 @@ export interface RestoreOptions {
   readonly home: string;
   /** What is there is not refused but set aside under another name; nothing is ever removed. */
   readonly replace: boolean;
-  /** The record of the home is taken and not that of the backup: for when PostgreSQL alone was lost. The rest of the home is set aside. */
+  /** The record that is there is right, and that of the backup is not looked at: for when PostgreSQL alone was lost. The rest of the home is set aside. */
   readonly keepRecord: boolean;
+  /** Keys of an earlier backup are taken, since there are no others. */
+  readonly olderKeys: boolean;
   /** Given: the store was put back with its own tools, and is only looked at. */
   readonly eventStoreUrl: string | undefined;
   /** Given: that database in place of the embedded one. */
@@ -37,14 +39,14 @@ export interface RestoreOptions {
  * Puts back record, kept tables and keys, so that the next start makes everything else again. All is built beside the home and takes its name at
  * the end: a restore that was killed leaves the home as it was, and `npm start` refuses until it is run again. Throws StartFault, one sentence.
  */
-export async function restore(options: RestoreOptions): Promise<{ recordId: string; setAside: readonly string[] }> {
+export async function restore(options: RestoreOptions): Promise<{ recordId: string; home: string | undefined; setAside: readonly string[] }> {
   const { from, keysFrom, home, keepRecord, say } = options;
   const replace = options.replace || keepRecord;
   const needsHome = [options.eventStoreUrl, options.databaseUrl, options.masterKeyFile, options.credentialsFile].includes(undefined);
   say('checking the backup');
   const main = await openBackup(from, 'record');
   const keys = await openBackup(keysFrom, 'keys');
-  refuseOtherKeys(main, keys, say);
+  refuseOtherKeys(main, keys, options);
   if (main.store === 'elsewhere' && options.eventStoreUrl === undefined && !keepRecord) throw new StartFault('The backup is without the event store, which has tools of its own: put it back with them, and name it in EVENTSTORE_URL');
 
   const staging = restoringFolder(home);
@@ -53,8 +55,8 @@ export async function restore(options: RestoreOptions): Promise<{ recordId: stri
   rmSync(staging, { recursive: true, force: true });
   const isThere = existsSync(home) && readdirSync(home).length > 0;
   if (isThere && needsHome && !replace) throw new StartFault(`${home} is not empty: restore into another folder by --home, or set aside what is there by --replace`);
-  if (keepRecord && !existsSync(join(home, 'record'))) throw new StartFault(`There is no record in ${home} to be kept`);
-  await refuseOtherTopics(options.kafkaBrokers);
+  if (keepRecord && options.eventStoreUrl === undefined && !existsSync(join(home, 'record'))) throw new StartFault(`There is no record in ${home} to be kept`);
+  if (!keepRecord) await refuseOtherTopics(options.kafkaBrokers);
   if (options.databaseUrl !== undefined && !replace) await refuseSchemas(options.databaseUrl);
 
   const folder = DataFolder.take(staging);
@@ -72,7 +74,7 @@ export async function restore(options: RestoreOptions): Promise<{ recordId: stri
       renameSync(staging, home);
       sync(dirname(home));
     }
-    return { recordId: main.recordId, setAside };
+    return { recordId: main.recordId, home: needsHome ? home : undefined, setAside };
   } catch (error) {
     folder.release();
     rmSync(staging, { recursive: true, force: true });
@@ -116,7 +118,7 @@ async function build(
   const server = options.databaseUrl === undefined ? await temporaryPostgres(folder.file('postgres')) : undefined;
   try {
     const url = options.databaseUrl ?? server?.url ?? '';
-    const rows = await buildSchemas(url, { from, keysFrom, main, events });
+    const rows = await buildSchemas(url, { from, keysFrom, main, events, keepRecord: options.keepRecord });
     say(`the kept tables are put back: ${rows} rows; all others are empty and are made again at the next start`);
     return await swapSchemas(url, stamp);
   } finally {
@@ -125,11 +127,12 @@ async function build(
 }
 
 /** Newer keys open all that an older record holds, but for who was erased meanwhile; older ones do not open all of it. */
-function refuseOtherKeys(main: Manifest, keys: Manifest, say: (sentence: string) => void): void {
+function refuseOtherKeys(main: Manifest, keys: Manifest, { olderKeys, say }: RestoreOptions): void {
   if (keys.recordId !== main.recordId) throw new StartFault(`The backup is of record ${main.recordId}, and the keys are of record ${keys.recordId}: give those that belong together`);
   if (keys.backupId === main.backupId) return;
-  if (keys.takenAt < main.takenAt) throw new StartFault(`The keys are of ${keys.takenAt} and the backup of ${main.takenAt}: keys that are older than the record do not open all of it`);
-  say(`the keys are newer than the backup, of ${keys.takenAt}`);
+  const isOlder = keys.takenAt < main.takenAt;
+  if (isOlder && !olderKeys) throw new StartFault(`The keys are of ${keys.takenAt} and the backup of ${main.takenAt}: older keys do not open all that it holds, and are taken with --older-keys alone`);
+  say(`the keys are ${isOlder ? 'older' : 'newer'} than the backup, of ${keys.takenAt}`);
 }
 
 function refuseRunning(home: string, staging: string): void {

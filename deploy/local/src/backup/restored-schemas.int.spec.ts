@@ -36,7 +36,7 @@ describe('Schemas that are put back', () => {
     });
   const putBack = async (events = 0): Promise<number> => {
     const main: Manifest = { format: 'sejam-backup@1', part: 'record', backupId: 'b', recordId: 'r', takenAt: '2024-11-27T05:00:00.000Z', store: 'copied', schemas: {}, files: [] };
-    const rows = await buildSchemas(target.url, { from, keysFrom: from, main, events });
+    const rows = await buildSchemas(target.url, { from, keysFrom: from, main, events, keepRecord: false });
     await swapSchemas(target.url, '20241127T050000Z');
     return rows;
   };

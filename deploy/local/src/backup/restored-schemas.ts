@@ -13,8 +13,9 @@ export interface BuildOptions {
   readonly from: string;
   readonly keysFrom: string;
   readonly main: Manifest;
-  /** Of the record that was put back. */
+  /** Of the record, that was put back or kept. */
   readonly events: number;
+  readonly keepRecord: boolean;
 }
 
 /** Throws StartFault when the database holds schemas of ours. */
@@ -29,7 +30,7 @@ export async function refuseSchemas(url: string): Promise<void> {
  * Builds every service's schema beside the one that answers, as it was built when the backup was made, with the kept rows and nothing else. What is
  * left of a restore that was killed is removed first. Resolves with the number of rows.
  */
-export async function buildSchemas(url: string, { from, keysFrom, main, events }: BuildOptions): Promise<number> {
+export async function buildSchemas(url: string, { from, keysFrom, main, events, keepRecord }: BuildOptions): Promise<number> {
   let rows = 0;
   for (const service of services) {
     const { parts, tables, keyTables } = keptSchemas[service];
@@ -50,7 +51,7 @@ export async function buildSchemas(url: string, { from, keysFrom, main, events }
         }
         await client.query('INSERT INTO part_of_record (record_id) VALUES ($1)', [main.recordId]);
         if (tables.includes('parked_message')) await holdParked(client);
-        if (service === 'audit') await beginLogAgain(client, main, events);
+        if (service === 'audit') await beginLogAgain(client, events, keepRecord ? `The kept tables were put back from a backup of ${main.takenAt} to the record that was there` : `The record was put back from a backup of ${main.takenAt}`);
         return count;
       });
     });
@@ -83,14 +84,14 @@ async function holdParked(client: Client): Promise<void> {
  * The tree is made again from the record and compared with every checkpoint on the way. Checkpoints over more than the record holds speak of events
  * that are lost: they would stop the log for ever, so they become an alarm that names the newest of them, for whoever holds another piece.
  */
-async function beginLogAgain(client: Client, { takenAt }: Manifest, events: number): Promise<void> {
+async function beginLogAgain(client: Client, events: number, what: string): Promise<void> {
   await client.query('UPDATE log SET size = 0, commit_position = NULL, prepare_position = NULL');
   await client.query('DELETE FROM cosignature WHERE size > $1', [events]);
   const { rows } = await client.query<{ size: number; note: string }>('WITH gone AS (DELETE FROM signed_checkpoint WHERE size > $1 RETURNING size, note) SELECT size, note FROM gone ORDER BY size DESC', [events]);
   const lost = rows[0] === undefined ? '' : `; ${rows.length} checkpoints had been signed over more, the newest of them:\n${rows[0].note}`;
   await client.query(`INSERT INTO alarm (kind, subject, detail) VALUES ('record-restored', $1, $2)`, [
     new Date().toISOString(),
-    `The record was put back from a backup of ${takenAt}, with ${events} events${lost}`,
+    `${what}, with ${events} events${lost}`,
   ]);
 }
 
