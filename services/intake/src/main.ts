@@ -45,7 +45,7 @@ await runService('intake', async (context) => {
 
   refuseOtherRecordsTopics(bus, record.recordId, context);
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'intake', gatherMs: 5, recordId: record.recordId,
+    store, bus, pool, log, service: 'intake', gatherMs: 15, recordId: record.recordId,
     topics: { 'report-': 'sejam.intake.v1', 'organisation-': 'sejam.identity.v1' },
     heartbeat: { topic: 'sejam.identity.v1', type: 'sejam.identity.v1.Heartbeat', everyMs: 60_000 },
     word: (events) => events.map(worded),

@@ -74,7 +74,7 @@ await runService('routing', async (context) => {
   const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
   const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
   const deliveryView = runProjection({
-    pool, store, name: 'deliveries', prefixes: ['takedown-'], gatherMs: 5, log,
+    pool, store, name: 'deliveries', prefixes: ['takedown-'], gatherMs: 15, log,
     async apply(client, events) {
       await applyDeliveries(client, events);
       await applyHolds(client, events);
@@ -104,7 +104,7 @@ await runService('routing', async (context) => {
   onClose(() => policyConsumer.stop());
   void completePolicies(policies, policyConsumer, closing);
   const consumer = runConsumer({
-    bus, pool, log, consumer: 'routing', gatherMs: 5,
+    bus, pool, log, consumer: 'routing', gatherMs: 15,
     handlers: {
       'sejam.intake.v1': { kind: 'append', handle: (message) => followReports(takedowns, message) },
       'sejam.sla.v1': { kind: 'append', handle: (message) => followClocks({ takedowns, clock }, message) },

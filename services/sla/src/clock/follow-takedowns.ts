@@ -19,14 +19,15 @@ export class FollowTakedowns {
     const known = understand('sejam.takedown.v1', message.type, message.data);
     for (let order = 1; order <= round; order += 1) {
       const orderId = `${id}.${order}`;
-      await this.ports.transact(clock, orderId, causeOf(message), (state) => observeTakedown(state, takedownFact(message, known, { orderId, round, order })));
+      const assumeNew = known?.type === 'OrderIssued' && known.data.orderId === orderId;
+      await this.ports.transact(clock, orderId, { ...causeOf(message), assumeNew }, (state) => observeTakedown(state, takedownFact(message, known, { orderId, round, order })));
     }
   }
 
   @EventPattern<string>('sejam.intake.v1', { appends: true })
   async onReport(@Ctx() { message }: MessageContext): Promise<void> {
     const fact = reportFact(message);
-    await this.ports.transact(clock, fact.reportId, causeOf(message), (state) => observeReport(state, fact));
+    await this.ports.transact(clock, fact.reportId, { ...causeOf(message), assumeNew: fact.type === 'ReportSubmitted' }, (state) => observeReport(state, fact));
   }
 }
 
