@@ -15,11 +15,14 @@ export interface CheckedRecord {
   readonly indexChecked: boolean;
 }
 
+/** Told now and then of how many bytes are done. */
+export type Progress = (done: number, of: number) => void;
+
 /**
  * Reads the whole record and checks every checksum, position, revision and time, and that every append is whole; when no server owns
  * the folder also that the index agrees with it. Changes nothing. Throws CorruptRecord at the first fault.
  */
-export async function checkRecord(dataFolder: string): Promise<CheckedRecord> {
+export async function checkRecord(dataFolder: string, progress: Progress = () => undefined): Promise<CheckedRecord> {
   const log = RecordLog.openReadOnly(join(dataFolder, 'record'));
   let lock: FolderLock | undefined;
   let index: StreamIndex | undefined;
@@ -39,6 +42,7 @@ export async function checkRecord(dataFolder: string): Promise<CheckedRecord> {
         heads.set(stream, expected);
         events += 1;
       }
+      progress(page.at(-1)!.end, log.end);
     });
     if (following > 0) throw new CorruptRecord('The last append is not whole');
     if (index) checkIndex(index, heads, events);

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { backUpRecord } from './back-up-record.js';
-import { checkRecord, type CheckedRecord } from './check-record.js';
+import { checkRecord, type CheckedRecord, type Progress } from './check-record.js';
 import { startEventStore } from './start-event-store.js';
 
 const USAGE = `sejam-eventstore: an append-only event store that speaks EventStoreDB's protocol
@@ -45,14 +45,24 @@ export async function run(args: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    if (command === 'backup') describe('Copied', await backUpRecord(values.data, values.to!));
-    else if (command === 'verify') describe('Checked', await checkRecord(values.data));
+    if (command === 'backup') describe('Copied', await backUpRecord(values.data, values.to!, progress('Copied'), progress('Checked')));
+    else if (command === 'verify') describe('Checked', await checkRecord(values.data, progress('Checked')));
     else await serve(values.data, values.host, port);
     return 0;
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     return 1;
   }
+}
+
+/** Says on standard error how far it is, once a second: a long record takes a while. */
+function progress(did: string): Progress {
+  let told = Date.now();
+  return (done, of) => {
+    if (Date.now() - told < 1000) return;
+    told = Date.now();
+    process.stderr.write(`${did} ${Math.round(done / 1e6)} of ${Math.round(of / 1e6)} MB\n`);
+  };
 }
 
 function describe(did: string, { events, streams, position, indexChecked }: CheckedRecord): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, read, readdirSync, unlinkSync, write } from 'node:fs';
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, read, readdirSync, unlinkSync, write } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CorruptRecord } from './faults.js';
@@ -78,6 +78,7 @@ export class RecordLog {
    * and what is acknowledged never changes.
    */
   static openReadOnly(folder: string): RecordLog {
+    if (!existsSync(folder)) throw new Error(`There is no record in ${folder}`);
     const acknowledgedPath = join(folder, 'acknowledged');
     const acknowledged = Watermark.read(acknowledgedPath);
     const segments: Segment[] = [];
