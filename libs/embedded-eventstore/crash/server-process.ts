@@ -33,8 +33,8 @@ export class ServerProcess {
   ) {}
 
   /** `maxFileKilobytes` is the largest file the process may write at first; see `allowFiles`. */
-  static async start(folder: string, options: { port?: number; maxFileKilobytes?: number } = {}): Promise<ServerProcess> {
-    const args = [bin, '--data', folder, '--port', String(options.port ?? 0)];
+  static async start(folder: string, options: { port?: number; maxFileKilobytes?: number; bin?: string } = {}): Promise<ServerProcess> {
+    const args = [options.bin ?? bin, '--data', folder, '--port', String(options.port ?? 0)];
     const child =
       options.maxFileKilobytes === undefined
         ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
