@@ -89,10 +89,7 @@ export class EventRecord {
           checkedFrom = checkpoint.position;
           return checkpoint;
         },
-        async (events) => {
-          opened.add(events);
-          await opened.drained();
-        },
+        (events) => opened.replay(events),
       );
       const record = new EventRecord(lock, log, opened, options.log);
       await record.checkOldEvents(checkedFrom);

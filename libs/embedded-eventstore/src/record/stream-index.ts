@@ -12,6 +12,8 @@ const FILE = 'streams.mdb';
 const FLUSH_MS = 5000;
 /** A flush is put in so many transactions, or fewer: one with much in it would keep appends waiting. */
 const SLICES = 100;
+/** Of so many flushes one is made when a long record is read again. */
+const REPLAYED_FLUSHES = 4;
 const CHECKPOINT_KEY = Buffer.from('checkpoint');
 const CLOSE_MS = 500;
 const NUMBER_BYTES = 6;
@@ -139,6 +141,17 @@ export class StreamIndex {
 
   /** Takes in events that have become durable, in order. */
   add(events: readonly StoredEvent[]): void {
+    this.take(events);
+    this.flushInTime();
+  }
+
+  /** Takes in events of an earlier run before anybody is served: in large steps, since nobody is kept waiting. */
+  async replay(events: readonly StoredEvent[]): Promise<void> {
+    this.take(events);
+    if (this.unwrittenEvents >= this.flushEvents * REPLAYED_FLUSHES) await this.flush(Number.POSITIVE_INFINITY);
+  }
+
+  private take(events: readonly StoredEvent[]): void {
     for (const event of events) {
       const stream = event.stream;
       const tail = this.unwritten.get(stream);
@@ -149,7 +162,6 @@ export class StreamIndex {
     this.unwrittenEvents += events.length;
     this.eventCount += events.length;
     this.latest = { position: last.end, lastEventLength: last.length, createdMs: last.createdMs, reach: last.end };
-    this.flushInTime();
   }
 
   /** The last revision of a stream, -1 when it does not exist. */
@@ -182,19 +194,14 @@ export class StreamIndex {
   }
 
   /** Writes what has been taken in; resolves when it is in LMDB. */
-  async flush(): Promise<void> {
+  private async flush(sliceEntries = this.flushEvents / SLICES): Promise<void> {
     while (this.flushing) await this.flushing;
     if (this.unwrittenEvents === 0 || this.closed) return;
-    this.flushing = this.write().finally(() => {
+    this.flushing = this.write(sliceEntries).finally(() => {
       this.flushing = undefined;
       this.flushInTime();
     });
     await this.flushing;
-  }
-
-  /** Resolves when so much is written that memory has room for more: for whoever hands over a long record. */
-  async drained(): Promise<void> {
-    if (this.unwrittenEvents >= this.flushEvents) await this.flush();
   }
 
   async close(): Promise<void> {
@@ -212,7 +219,7 @@ export class StreamIndex {
     else this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
 
-  private async write(): Promise<void> {
+  private async write(sliceEntries: number): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
     // A failed write keeps its events in `writing`; they go before the new ones.
@@ -225,7 +232,7 @@ export class StreamIndex {
       let slice: Entry[] = [];
       for (const entry of entries(await byFirstByte(written))) {
         slice.push(entry);
-        if (slice.length < this.flushEvents / SLICES) continue;
+        if (slice.length < sliceEntries) continue;
         await this.put(slice, { ...this.stored, reach: latest.reach }, this.storedEvents);
         slice = [];
       }
