@@ -130,6 +130,12 @@ export function appendConformance(server: () => ServerUnderTest): void {
       expect(stored!.event).toMatchObject({ type: '$metadata', revision: 0n, data: { owner: 'somebody' } });
     });
 
+    it('keeps an access list as it was given', async () => {
+      const stream = server().newStream();
+      await server().client.setStreamMetadata(stream, { acl: { readRoles: ['$all'], writeRoles: ['$all'] } });
+      expect((await server().client.getStreamMetadata(stream)).metadata).toMatchObject({ acl: { readRoles: ['$all'], writeRoles: ['$all'] } });
+    });
+
     it('lets a stream without events pass for an existing one', async () => {
       const stream = server().newStream();
       await server().client.setStreamMetadata(stream, { owner: 'somebody' });
