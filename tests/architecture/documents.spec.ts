@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { files, isNoun, isProduction, read } from './repository.js';
+import { files, isNoun, isProduction, read, root } from './repository.js';
 import { isCode, literalsOf } from './source-literals.js';
 
 /** First cells of table rows that stand in backticks, by the heading above them. */
@@ -78,4 +80,11 @@ describe('docs/events.md', () => {
     expect(eventFaults('clock', ['ClockStarted'], union)).toEqual(['DueMoved is not documented under clock']);
     expect(eventFaults('clock', ['ClockStarted', 'DueMoved', 'ClockEaten'], union)).toEqual(['ClockEaten is documented under clock, but is no event of its union']);
   });
+});
+
+describe('answers.json', () => {
+  it('of every service says what its controllers return', () => {
+    const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/describe-answers.mjs'), '--check'], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  }, 120_000);
 });

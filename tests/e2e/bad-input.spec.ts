@@ -53,6 +53,7 @@ describe('bad input', () => {
       { method: 'POST', path: '/v1/platforms/tiktok/endpoint/rotation', key: 'operator', body: { direction: 'orders' }, texts: ['direction'], mayBeAbsent: true },
       { method: 'PUT', path: '/v1/platforms/tiktok/answer-key', key: 'operator', body: { publicKey: `whpk_${Buffer.alloc(32, 7).toString('base64')}` }, texts: ['publicKey'] },
       { method: 'POST', path: '/v1/webhook-keys/rotation', key: 'operator', body: { overlapMinutes: 60 }, texts: [], mayBeAbsent: true },
+      { method: 'POST', path: '/v1/parked/sla:1/skip', key: 'operator', body: { reason: 'Never needed' }, texts: ['reason'] },
       { method: 'PUT', path: '/v1/sla-policies/quiet', key: 'operator', body: { acknowledgeWithinMinutes: 5, resolveWithinMinutes: 30, warningPercent: 75, clarificationCapMinutes: 30, effectiveFrom: '2030-01-01T00:00:00Z', reason: 'Quiet days' }, texts: ['reason', 'effectiveFrom', 'category', 'platform'] },
     ];
     const { body: { paths } } = await stack.as('operator').get('/openapi.json');

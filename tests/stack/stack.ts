@@ -1,6 +1,5 @@
 import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
@@ -218,17 +217,20 @@ export class Stack {
 
 const nameOf = (service: string, instance: number): string => (instance === 0 ? service : `${service}-${instance + 1}`);
 
-/** Free when asked; kept for the whole life of a stack. */
+/** Free when asked; kept for the whole life of a stack. Below those that systems give to outgoing connections, which would take them meanwhile. */
 async function freePorts(names: readonly string[]): Promise<Record<string, number>> {
-  const servers = await Promise.all(
-    names.map((name) => new Promise<[string, ReturnType<typeof createServer>]>((resolve) => {
-      const server = createServer();
-      server.listen(0, '127.0.0.1', () => resolve([name, server]));
-    })),
-  );
-  const ports = servers.map(([name, server]) => [name, (server.address() as AddressInfo).port] as const);
-  await Promise.all(servers.map(([, server]) => new Promise((resolve) => server.close(resolve))));
-  return Object.fromEntries(ports);
+  const held: Server[] = [];
+  const ports: Record<string, number> = {};
+  while (held.length < names.length) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (!free) continue;
+    ports[names[held.length] as string] = port;
+    held.push(server);
+  }
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
 
 /** The run's broker is shared by its specs, one after the other; the services refuse the topics of another record, as they should. */

@@ -38,6 +38,7 @@ export { identityMigrations, IdentityTable, keepHeartbeat, keepIdentityEvent, ty
 export { escapePointer, parseJsonBody, type RequestWithRawBody } from './json-body.js';
 export { createLogger, type Logger } from './logger.js';
 export { Metrics } from './metrics.js';
+export { readAnswers, type Answers } from './openapi.js';
 export { followCheckpoint, type NewestCheckpoint } from './newest-checkpoint.js';
 export { problemOf, RequestRefused, type FieldFault, type Problem } from './problem.js';
 export { RateLimiter } from './rate-limit.js';

@@ -1,21 +1,46 @@
+import { readFileSync } from 'node:fs';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { AccessRow, Method } from './access.js';
 import { describeInputs } from './describe-input.js';
 
-const problemAnswers: Readonly<Record<string, string>> = {
-  '400': 'Malformed',
-  '401': 'No key, or one that is not known',
-  '403': 'A key without the role',
-  '404': 'Nothing there, or nothing that this key may see',
-  '409': 'Contradicts what is recorded',
-  '422': 'Well-formed, but not acceptable',
-  '429': 'Too many requests; see Retry-After',
-  '503': 'Cannot be stored now; see Retry-After',
-};
+type Schema = Readonly<Record<string, unknown>>;
+
+/** What each address answers where all goes well, made of the code by `npm run generate`. */
+export interface Answers {
+  /** By `Controller.method`: media type → schema. */
+  readonly operations: Readonly<Record<string, Readonly<Record<string, Schema>>>>;
+  readonly schemas: Readonly<Record<string, Schema>>;
+}
+
+export function readAnswers(file: URL): Answers {
+  return JSON.parse(readFileSync(file, 'utf8')) as Answers;
+}
+
+interface Asked {
+  readonly isWrite: boolean;
+  readonly hasBody: boolean;
+  readonly hasId: boolean;
+  readonly needsKey: boolean;
+  readonly isLimited: boolean;
+}
+
+/** Problems by status, and where they may be met. */
+const problemAnswers: readonly (readonly [status: string, description: string, when: (asked: Asked) => boolean])[] = [
+  ['400', 'Malformed', () => true],
+  ['401', 'No key, or one that is not known; of a webhook: no signature that holds', ({ isLimited }) => isLimited],
+  ['403', 'A key without the role', ({ needsKey }) => needsKey],
+  ['404', 'Nothing there, or nothing that this key may see', ({ hasId }) => hasId],
+  ['409', 'Contradicts what is recorded', ({ isWrite }) => isWrite],
+  ['413', 'Larger than it may be', ({ hasBody }) => hasBody],
+  ['415', 'Not JSON', ({ hasBody }) => hasBody],
+  ['422', 'Well-formed, but not acceptable', () => true],
+  ['429', 'Too many requests; see Retry-After', ({ isLimited }) => isLimited],
+  ['503', 'Cannot be done now; see Retry-After', () => true],
+];
 
 /** One service's part of the API, from its controllers, their classes' validation rules, and the access table. */
-export function openApiOf(app: INestApplication, { service, access }: { service: string; access: readonly AccessRow[] }): OpenAPIObject {
+export function openApiOf(app: INestApplication, { service, access, answers }: { service: string; access: readonly AccessRow[]; answers?: Answers }): OpenAPIObject {
   describeInputs();
   const builder = new DocumentBuilder()
     .setTitle(`Sejam: ${service}`)
@@ -27,7 +52,7 @@ export function openApiOf(app: INestApplication, { service, access }: { service:
     autoTagControllers: false,
     operationIdFactory: (controller, method) => `${service}.${controller.replace(/Controller$/, '')}.${method}`,
   });
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problemSchema } };
+  document.components = { ...document.components, schemas: { ...answers?.schemas, ...document.components?.schemas, Problem: problemSchema } };
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const method of ['get', 'post', 'put', 'delete'] as const) {
       const operation = operations[method];
@@ -39,13 +64,23 @@ export function openApiOf(app: INestApplication, { service, access }: { service:
         operation.description = [operation.description, `Roles: ${row.roles.join(', ')}.`].filter((part) => part !== undefined && part !== '').join('\n\n');
         if (method !== 'get') operation.parameters = [...(operation.parameters ?? []), idempotencyParameter];
       }
-      for (const [status, description] of Object.entries(problemAnswers)) {
-        operation.responses[status] ??= { description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+      const content = answers?.operations[(operation.operationId ?? '').slice(service.length + 1)];
+      for (const [status, answer] of Object.entries(operation.responses)) {
+        if (content !== undefined && status.startsWith('2')) operation.responses[status] = { ...answer, description: 'As asked', content: mediaTypes(content) };
+      }
+      const asked: Asked = {
+        isWrite: method !== 'get', hasBody: operation.requestBody !== undefined, hasId: path.includes('{'),
+        needsKey: Array.isArray(row?.roles), isLimited: row !== undefined && row.roles !== 'public',
+      };
+      for (const [status, description, when] of problemAnswers) {
+        if (when(asked)) operation.responses[status] ??= { description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
       }
     }
   }
   return document;
 }
+
+const mediaTypes = (content: Answers['operations'][string]): Record<string, { schema: Schema }> => Object.fromEntries(Object.entries(content).map(([media, schema]) => [media, { schema }]));
 
 const openApiPath = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
 

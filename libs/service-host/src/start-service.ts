@@ -15,7 +15,7 @@ import { IdentityDirectory } from './identity-directory.js';
 import { acceptJsonOnly } from './json-body.js';
 import { nestLogger, type Logger } from './logger.js';
 import { Metrics } from './metrics.js';
-import { openApiOf } from './openapi.js';
+import { openApiOf, type Answers } from './openapi.js';
 import { ProblemFilter } from './problem-filter.js';
 import { problemOf, RequestRefused } from './problem.js';
 import { RateLimiter } from './rate-limit.js';
@@ -32,6 +32,8 @@ export interface ServiceOptions {
   readonly metrics?: Metrics;
   /** Every address of the module's controllers, with who may call it. */
   readonly access: readonly AccessRow[];
+  /** For the API's description: `readAnswers(new URL('../answers.json', import.meta.url))`. */
+  readonly answers?: Answers;
   readonly directory?: IdentityDirectory;
   readonly onKeyUsed?: (keyId: string, at: Date) => void;
   readonly readiness: HealthOptions['readiness'];
@@ -154,7 +156,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     await app.init();
     refuseUntypedBodies(app.get(ModulesContainer));
     refuseUnlistedRoutes(access, routes);
-    openApi = openApiOf(app, { service: name, access });
+    openApi = openApiOf(app, { service: name, access, ...(options.answers === undefined ? {} : { answers: options.answers }) });
     await app.startAllMicroservices();
     await listen(internal, config.internalPort, config.host);
     await app.listen({ port: config.port, host: config.host });

@@ -1,5 +1,5 @@
 import { loadMasterKey } from '@sejam/privacy';
-import { connectParts, IdentityDirectory, patiently, runService, StartFault } from '@sejam/service-host';
+import { connectParts, IdentityDirectory, patiently, readAnswers, runService, StartFault } from '@sejam/service-host';
 import { auditAccess } from './access.js';
 import { AuditModule } from './audit.module.js';
 import { auditConfig } from './config.js';
@@ -55,6 +55,7 @@ await runService('audit', async (context) => {
     module: AuditModule.with({ store, clock, pool, logKey: signer.verifier, alarms, closing, ...(config.witnessPolicy === undefined ? {} : { policy: config.witnessPolicy }) }),
     config,
     access: auditAccess,
+    answers: readAnswers(new URL('../answers.json', import.meta.url)),
     directory,
     readiness: {
       record: () => store.ping(),

@@ -3,7 +3,7 @@ import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
 import type { StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
 import { checkSubjectKeys, loadMasterKey, privacyMigrations } from '@sejam/privacy';
-import { busState, connectParts, followCheckpoint, IdentityDirectory, keepConsumerFigures, parkedAccess, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
+import { busState, connectParts, followCheckpoint, IdentityDirectory, keepConsumerFigures, parkedAccess, patiently, readAnswers, readCredentials, refuseOtherRecordsTopics, runService, StartFault, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
 import { forgetErased } from './erasure/erasure-view.js';
@@ -72,6 +72,7 @@ await runService('intake', async (context) => {
     config,
     createdHeaders: checkpoint.headers,
     access: [...intakeAccess, ...parkedAccess],
+    answers: readAnswers(new URL('../answers.json', import.meta.url)),
     directory,
     onKeyUsed: keyUse.used,
     readiness: { record: () => store.ping() },

@@ -1,5 +1,5 @@
 import { busMigrations, BusTransport, type Consumer } from '@sejam/bus';
-import { connectParts, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, refuseOtherRecordsTopics, runService } from '@sejam/service-host';
+import { connectParts, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, readAnswers, refuseOtherRecordsTopics, runService } from '@sejam/service-host';
 import { reportingAccess } from './access.js';
 import { reportingConfig } from './config.js';
 import { keepFigures } from './keep-figures.js';
@@ -26,6 +26,7 @@ await runService('reporting', async (context) => {
     transports: [transport],
     config,
     access: reportingAccess,
+    answers: readAnswers(new URL('../answers.json', import.meta.url)),
     directory,
     readiness: { database: async () => void (await pool.query('SELECT 1')) },
     bus: async () => {

@@ -2,7 +2,7 @@ import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
 import { runProjection } from '@sejam/postgres';
 import { loadMasterKey } from '@sejam/privacy';
 import { createShortLinkFollower } from '@sejam/webhooks';
-import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, patiently, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
+import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, patiently, readAnswers, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
 import { approvalMigrations, keepApprovals, watchApprovals } from './approval/watch-approvals.js';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
@@ -132,6 +132,7 @@ await runService('routing', async (context) => {
     module: RoutingModule.with(ports),
     config,
     access: routingAccess,
+    answers: readAnswers(new URL('../answers.json', import.meta.url)),
     directory,
     readiness: { record: () => store.ping(), keys: () => identities.table.assertFresh() },
     bus: async () => ({ connected: consumer.status().connected, lag: sum(await consumer.lag()) }),

@@ -2,7 +2,7 @@ import { busMigrations, BusTransport, runPublisher, type Consumer } from '@sejam
 import { ceTypeOf, encode } from '@sejam/contracts';
 import { runProjection } from '@sejam/postgres';
 import {
-  busState, connectParts, followIdentities, hostSettings, IdentityDirectory, identityMigrations, keepConsumerFigures, parkedAccess, partSettings, readConfig, refuseOtherRecordsTopics, runService,
+  busState, connectParts, followIdentities, hostSettings, IdentityDirectory, identityMigrations, keepConsumerFigures, parkedAccess, partSettings, readAnswers, readConfig, refuseOtherRecordsTopics, runService,
   transactorForRequests, withParkedMessages,
 } from '@sejam/service-host';
 import { slaAccess } from './access.js';
@@ -44,6 +44,7 @@ await runService('sla', async (context) => {
     module: withParkedMessages(SlaModule.with(ports), { service: 'sla', pool, consumers }),
     config,
     access: [...slaAccess, ...parkedAccess],
+    answers: readAnswers(new URL('../answers.json', import.meta.url)),
     directory,
     readiness: { record: () => store.ping(), keys: () => identities.table.assertFresh() },
     transports: [transport],

@@ -22,6 +22,25 @@ class ConsistencyQuery {
 }
 
 /** What anybody may hold against the record later: checkpoints, proofs that one extends another, and the keys to check them with. */
+interface TreeHead {
+  size: number;
+  /** Base64. */
+  root: string;
+}
+
+/** That the tree of `to` goes on from the tree of `from` (RFC 9162, 2.1.4); hashes in base64. */
+interface Consistency {
+  from: TreeHead;
+  to: TreeHead;
+  proof: string[];
+}
+
+/** Verifier keys as C2SP writes them. */
+interface LogKeys {
+  log: string[];
+  witnesses: { name: string; vkey: string }[];
+}
+
 @Controller('v1/audit')
 export class GetCheckpoint {
   constructor(@Inject(PORTS) private readonly ports: AuditPorts) {}
@@ -45,7 +64,7 @@ export class GetCheckpoint {
   }
 
   @Get('consistency')
-  async consistency(@Query() { from, to }: ConsistencyQuery): Promise<object> {
+  async consistency(@Query() { from, to }: ConsistencyQuery): Promise<Consistency> {
     const { pool } = this.ports;
     const { size } = await readPlace(pool);
     const second = to ?? size;
@@ -58,7 +77,7 @@ export class GetCheckpoint {
   }
 
   @Get('keys')
-  keys(): object {
+  keys(): LogKeys {
     const { logKey, policy } = this.ports;
     return {
       log: [logKey.vkey],

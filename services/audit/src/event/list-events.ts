@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
+import { ApiProduces } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsString, Length, Max, Min } from 'class-validator';
 import type { FastifyReply } from 'fastify';
@@ -31,6 +32,7 @@ export class ListEvents {
 
   /** NDJSON, one line of docs/audit-format.md section 8 per event, in the order of the log; empty lines of a follower are heartbeats. */
   @Get()
+  @ApiProduces('application/x-ndjson')
   list(@Query() { from = 0, limit = 1_000, stream, follow }: EventsQuery, @Res() reply: FastifyReply): void {
     const lines = follow === 'true' ? this.#follow(from, stream) : readEventLines(this.ports, { from, limit, ...(stream === undefined ? {} : { stream }) });
     void reply.header('content-type', 'application/x-ndjson; charset=utf-8').header('cache-control', 'no-store').send(Readable.from(textOf(lines)));

@@ -1,6 +1,6 @@
 import type { OpenApi } from './merge-openapi.js';
 
-const json = (description: string) => ({ description, content: { 'application/json': { schema: { type: 'object' } } } });
+const json = (description: string, properties = {}) => ({ description, content: { 'application/json': { schema: { type: 'object', properties } } } });
 const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } });
 
 /** What the gateway answers itself, and what is said of the whole. The services' own documents are merged into it. */
@@ -43,7 +43,13 @@ export const gatewayOpenApi: OpenApi = {
           { name: 'cursor', in: 'query', required: false, schema: { type: 'string' } },
           { name: 'limit', in: 'query', required: false, description: 'Of each service', schema: { type: 'integer', minimum: 1, maximum: 200 } },
         ],
-        responses: { '200': json('`items`, `next` where there are more, `unavailable` where services did not answer'), '401': problem('No key, or one that is not known'), '403': problem('A key without the role') },
+        responses: {
+          '200': json('`items`, `next` where there are more, `unavailable` where services did not answer', {
+            items: { type: 'array', items: { $ref: '#/components/schemas/ParkedMessage' } }, next: { type: 'string' }, unavailable: { type: 'array', items: { type: 'string' } },
+          }),
+          '401': problem('No key, or one that is not known'),
+          '403': problem('A key without the role'),
+        },
       },
     },
   },

@@ -38,7 +38,8 @@ export class ShowDocuments {
       }),
     );
     const inOrder = services.flatMap((service) => (this.#parts.has(service) ? [[service, this.#parts.get(service) as OpenApi] as const] : []));
-    return mergeOpenApi(gatewayOpenApi, Object.fromEntries(inOrder), (service, path) => ownerOf(path) === service);
+    // Whose a parked message is says its id; every service describes these addresses alike.
+    return mergeOpenApi(gatewayOpenApi, Object.fromEntries(inOrder), (service, path) => ownerOf(path) === service || path.startsWith('/v1/parked/{id}/'));
   }
 
   @Get('/asyncapi.json')
