@@ -342,9 +342,28 @@ describe('parked messages', () => {
     expect((await post(`/v1/parked/${own[0]?.id}/skip`, {})).status).toBe(422);
     expect((await post('/v1/parked/reporting:99999/skip', { reason: 'a test' })).status).toBe(404);
     expect((await get<{ items: { stream: string }[] }>('/v1/parked', 'operator')).body.items.filter(({ stream }) => stream === message.subject)).toHaveLength(3);
-    // The stream cannot be read without its first message; doing without all of it lets nothing wait any more.
-    for (const { id } of own) expect((await post(`/v1/parked/${id}/skip`, { reason: 'a test' })).status).toBe(200);
+    expect((await post(`/v1/parked/${own[0]?.id}/skip`, { reason: 'a test' })).status).toBe(200);
     expect((await get<{ items: unknown[] }>('/v1/parked', 'operator')).body.items).toEqual([]);
+    // Each message tells of its takedown, so that the view goes on without the first one.
+    broken.delivered(1);
+    await heard();
+    const { body: board } = await get<{ items: { orderId: string }[] }>('/v1/board?limit=200', 'auditor');
+    expect(board.items.find(({ orderId }) => orderId === broken.orderId)).toMatchObject({ status: 'delivered', platform: 'tiktok', contentKey: broken.contentKey, url: expect.stringMatching(/^https:/) });
+  });
+
+  it('of a report or a clock that begins with a skipped one are done without', async () => {
+    const unheard = story().submitted();
+    history.told.at(-1)!.message.data['statement' as never] = 7 as never;
+    unheard.approved().clock('ClockStarted', 0, { startedAt: minute(0), due: minute(60) });
+    history.told.at(-1)!.message.data['due' as never] = [] as never;
+    unheard.clock('ClockStopped', 5, { cause: 'withdrawn' });
+    await heard();
+    const parked = async () => (await get<{ items: { id: string; cause: string }[] }>('/v1/parked', 'operator')).body.items;
+    const heads = (await parked()).filter(({ cause }) => cause === 'not-understood');
+    expect(heads).toHaveLength(2);
+    for (const { id } of heads) expect((await ask(`/v1/parked/${id}/skip`, 'operator', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ reason: 'a test' }) })).status).toBe(200);
+    expect(await parked()).toEqual([]);
+    expect((await get(`/v1/reports/${unheard.reportId}/outcome`, 'auditor')).status).toBe(404);
   });
 });
 

@@ -47,5 +47,6 @@ const upsertClocks = `
   FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::timestamptz[])
     AS new (subject, clock, run, due_at, started_at, outcome, decided_at)
   LEFT JOIN clock old ON new.due_at IS NULL AND old.subject = new.subject AND old.clock = new.clock AND old.run = new.run
+  WHERE coalesce(new.due_at, old.due_at) IS NOT NULL -- of a stop whose start an operator has skipped nothing is known
   ON CONFLICT (subject, clock, run) DO UPDATE SET due_at = excluded.due_at, started_at = coalesce(excluded.started_at, kept.started_at),
     outcome = CASE WHEN kept.outcome = 'running' THEN excluded.outcome ELSE kept.outcome END, decided_at = coalesce(kept.decided_at, excluded.decided_at)`;

@@ -68,10 +68,21 @@ export const unknownTakedown = (id: string): FollowedTakedown => ({
   id, platform: '', product: '', contentKey: '', canonicalUrl: '', category: '', openedAt: '', lastAt: '', reports: [], orders: [],
 });
 
+/** Something was recorded, whatever it is. */
+export function hear(takedown: FollowedTakedown, at: string): void {
+  takedown.lastAt = at;
+  if (takedown.openedAt === '') takedown.openedAt = at;
+}
+
 /** Takes one message in, in the stream's order. Changes what it is given: a rebuild folds millions. */
 export function take(takedown: FollowedTakedown, { type, data }: TakedownMessage, at: string): void {
-  takedown.lastAt = at;
-  if (data.takedown !== undefined) takedown.category = data.takedown.category;
+  hear(takedown, at);
+  if (data.takedown !== undefined) {
+    const { platform, product, contentKey, category } = data.takedown;
+    takedown.category = category;
+    // An operator may have skipped its first message. What each of them carries is enough to go on, and a report that joins brings the content's address.
+    if (takedown.platform === '') Object.assign(takedown, { platform, product, contentKey });
+  }
   switch (type) {
     case 'TakedownOpened': {
       const { platform, product, contentKey, canonicalUrl } = data;
@@ -80,6 +91,7 @@ export function take(takedown: FollowedTakedown, { type, data }: TakedownMessage
     }
     case 'ReportJoined': {
       const { reportId, reportedBy, region, issue, submittedAt } = data;
+      if (takedown.canonicalUrl === '') takedown.canonicalUrl = data.canonicalUrl;
       takedown.reports = takedown.reports.filter((report) => report.reportId !== reportId);
       takedown.reports.push({ reportId, reportedBy, region, submittedAt, ...(issue === undefined ? {} : { issue: issue.reference }) });
       return;

@@ -1,7 +1,7 @@
 import type { BusMessage } from '@sejam/bus';
 import { understand } from '@sejam/contracts';
 import type { Client } from '@sejam/postgres';
-import { answeredAt, clocksOf, expectedBy, firstAt, isOpen, resolutionOf, take, unknownTakedown, type FollowedOrder, type FollowedTakedown } from './followed-takedown.js';
+import { answeredAt, clocksOf, expectedBy, firstAt, hear, isOpen, resolutionOf, take, unknownTakedown, type FollowedOrder, type FollowedTakedown } from './followed-takedown.js';
 
 const prefix = 'takedown-';
 
@@ -16,7 +16,7 @@ export async function applyTakedownMessages(client: Client, messages: readonly B
     let takedown = takedowns.get(id);
     if (takedown === undefined) takedowns.set(id, (takedown = { state: unknownTakedown(id), revision: 0 }));
     takedown.revision = message.sequence ?? 0;
-    if (known === undefined) takedown.state.lastAt = message.time;
+    if (known === undefined) hear(takedown.state, message.time);
     else take(takedown.state, known, message.time);
   }
   const all = [...takedowns.values()];
