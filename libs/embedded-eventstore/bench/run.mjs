@@ -63,10 +63,11 @@ export async function startServer(folder) {
 async function appendLoad(server, { seconds, concurrency, clients = 1, batch = 1, binary = false }) {
   const load = JSON.stringify({ url: server.url, seconds, concurrency: concurrency / clients, batch, binary });
   const processes = Array.from({ length: clients }, () => fork(LOAD, [load]));
-  await Promise.all(processes.map((child) => once(child, 'message')));
+  const answers = (child) => Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error('A client ended without an answer')))]);
+  await Promise.all(processes.map(answers));
   const cpu = server.cpuMicroseconds();
   for (const child of processes) child.send('go');
-  const results = await Promise.all(processes.map(async (child) => (await once(child, 'message'))[0]));
+  const results = await Promise.all(processes.map(async (child) => (await answers(child))[0]));
   const serverCpu = server.cpuMicroseconds() - cpu;
   const sum = (of) => results.reduce((total, result) => total + of(result), 0);
   const events = sum((result) => result.events);

@@ -15,7 +15,8 @@ const SLICES = 100;
 /** Of so many flushes one is made when a long record is read again. */
 const REPLAYED_FLUSHES = 4;
 const CHECKPOINT_KEY = Buffer.from('checkpoint');
-const CLOSE_MS = 500;
+/** How long is waited for what LMDB may never say. */
+const PATIENCE_MS = 500;
 const NUMBER_BYTES = 6;
 /** More than LMDB writes when it begins a database. */
 const FIRST_BYTES = 40_960;
@@ -78,8 +79,8 @@ export class StreamIndex {
   }
 
   /**
-   * Opens the index, or begins one, which is written whenever it has taken in `flushEvents`. One that is damaged is not used: it is put aside, the log says so, and it is made anew from the
-   * record, which loses nothing.
+   * Opens the index, or begins one; it is written whenever it has taken in `flushEvents`. One that is damaged is not used: it is put
+   * aside, the log says so, and it is made anew from the record, which loses nothing.
    */
   static open(folder: string, flushEvents: number, log: (message: string) => void): StreamIndex {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -205,12 +206,12 @@ export class StreamIndex {
   }
 
   async close(): Promise<void> {
-    await this.flush();
+    await this.flush(Number.POSITIVE_INFINITY);
     await this.flushing;
     this.closed = true;
     clearTimeout(this.timer);
     // After a failed write LMDB would wait for ever for its flush.
-    await (this.isFailing ? Promise.race([this.root.close(), delay(CLOSE_MS)]) : this.root.close());
+    await (this.isFailing ? Promise.race([this.root.close(), delay(PATIENCE_MS)]) : this.root.close());
   }
 
   private flushInTime(): void {
@@ -308,7 +309,7 @@ function checkRoom(folder: string): void {
 /** What LMDB says of a failed transaction, which it tells in a promise that it expects to be asked. */
 async function causeOf(error: unknown): Promise<string> {
   try {
-    await (error as { commitError?: Promise<unknown> }).commitError;
+    await Promise.race([(error as { commitError?: Promise<unknown> }).commitError, delay(PATIENCE_MS)]);
   } catch (cause) {
     return (cause as Error).message;
   }
