@@ -1,7 +1,7 @@
-import { v7 } from 'uuid';
 import type { Aggregate } from './aggregate.js';
 import type { DomainClock } from './clock.js';
 import { DomainError } from './errors.js';
+import { newEventId } from './event-id.js';
 import type { EventStore } from './event-store.js';
 import type { Actor, DomainEvent, EventMetadata, FurtherMetadata, NewEvent, RecordedEvent } from './event.js';
 import { RememberedStreams, standing } from './remembered-streams.js';
@@ -72,7 +72,7 @@ export interface TransactorOptions {
  * (both `unavailable`; after the latter the outcome is unknown, and the same cause may safely come again).
  */
 export function transactor(store: EventStore, clock: DomainClock, options: TransactorOptions = {}): Transact {
-  const { newId = v7, decisionsMax = 12, triesMax = 4, backOffMs = 50, rememberedEvents = 0 } = options;
+  const { newId = newEventId, decisionsMax = 12, triesMax = 4, backOffMs = 50, rememberedEvents = 0 } = options;
   const remembered = new RememberedStreams(rememberedEvents);
 
   return async <State, Event extends DomainEvent>(

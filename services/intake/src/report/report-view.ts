@@ -31,6 +31,7 @@ export async function applyReportEvents(client: Client, events: readonly StoredE
   const open = [...folded].flatMap(([id, { revision, state }]) => (state.status === 'none' ? [] : [{ id, revision, state }]));
   await upsert(client, open);
   await applyErasures(client, events);
+  if (keys.size === 0) return;
   await client.query(
     `INSERT INTO idempotency_key (cause, request_sha256) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING`,
     [[...keys.keys()], [...keys.values()]],
