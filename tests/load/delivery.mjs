@@ -14,7 +14,7 @@ import { atRate, benchStack, cpuMs, cpuMsEachSince, cpuMsOfParts, percentiles, p
 const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
 const perSecond = Number(process.env.SEJAM_BENCH_RATE ?? 100);
 /** Until the services run compiled code. */
-const warmUpSeconds = 10;
+const warmUpSeconds = 20;
 
 const only = process.env.SEJAM_BENCH_BUS;
 if (only !== 'kafka') await measure('log');
