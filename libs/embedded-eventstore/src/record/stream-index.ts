@@ -11,7 +11,7 @@ import type { StoredEvent } from './stored-event.js';
 const FILE = 'streams.mdb';
 const FLUSH_MS = 5000;
 /** A flush is put in so many transactions, or fewer: one with much in it would keep appends waiting. */
-const SLICES = 100;
+const SLICES = 50;
 /** Of so many flushes one is made when a long record is read again. */
 const REPLAYED_FLUSHES = 4;
 const CHECKPOINT_KEY = Buffer.from('checkpoint');
