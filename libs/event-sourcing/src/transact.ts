@@ -1,7 +1,7 @@
+import { v7 } from 'uuid';
 import type { Aggregate } from './aggregate.js';
 import type { DomainClock } from './clock.js';
 import { DomainError } from './errors.js';
-import { newEventId } from './event-id.js';
 import type { EventStore } from './event-store.js';
 import type { Actor, DomainEvent, EventMetadata, FurtherMetadata, NewEvent, RecordedEvent } from './event.js';
 import { RememberedStreams, standing } from './remembered-streams.js';
@@ -51,7 +51,7 @@ export type Transact = <State, Event extends DomainEvent>(
 ) => Promise<Transacted<State, Event>>;
 
 export interface TransactorOptions {
-  /** uuid v7 unless a test counts. */
+  /** Makes the ids of events; uuids v7 without it. */
   readonly newId?: () => string;
   /** How often a decision is made before a stream that others keep writing is given up. */
   readonly decisionsMax?: number;
@@ -72,7 +72,7 @@ export interface TransactorOptions {
  * (both `unavailable`; after the latter the outcome is unknown, and the same cause may safely come again).
  */
 export function transactor(store: EventStore, clock: DomainClock, options: TransactorOptions = {}): Transact {
-  const { newId = newEventId, decisionsMax = 12, triesMax = 4, backOffMs = 50, rememberedEvents = 0 } = options;
+  const { newId = v7, decisionsMax = 12, triesMax = 4, backOffMs = 50, rememberedEvents = 0 } = options;
   const remembered = new RememberedStreams(rememberedEvents);
 
   return async <State, Event extends DomainEvent>(

@@ -5,6 +5,7 @@ import { domainClock, isDomainError, readRecord, transactor, type DomainClock, t
 import { connectEventStore } from '@sejam/eventstoredb';
 import { createPool, HistoryLost, isDatabaseUnavailable, migrate, postgresMigrations, refuseLostHistory, type Migrations, type Pool } from '@sejam/postgres';
 import { list, optional, url, type Config } from './config.js';
+import { newEventId } from './event-id.js';
 import { StartFault, type ServiceContext } from './run-service.js';
 
 /** A few kilobytes each, so some tens of megabytes at most. */
@@ -63,7 +64,7 @@ export async function connectParts(
     }
   });
   const clock = domainClock(record, Date.now);
-  return { store, record, clock, transact: transactor(store, clock, { rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
+  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
 }
 
 /**

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DomainError, newEventId, type EventStore, type NewEvent, type Position, type StoredEvent } from '@sejam/event-sourcing';
+import { DomainError, type EventStore, type NewEvent, type Position, type StoredEvent } from '@sejam/event-sourcing';
 import { isDatabaseUnavailable, keepLease, type Log, type Pool } from '@sejam/postgres';
 import { backOff } from '../back-off.js';
 import type { Bus, ConsumeOptions, Consumption, ReadTopicOptions } from '../bus.js';
@@ -296,7 +297,7 @@ function toEvent({ key, headers, value, position }: Envelope): NewEvent {
   const data = jsonObject(value);
   const kept: Carried = { key, headers, ...(data ? {} : { value }), ...(position ? { position } : {}) };
   return {
-    id: newEventId(), // not the message's: a batch that repeats in part would be refused as a contradiction
+    id: randomUUID(), // not the message's: a batch that repeats in part would be refused as a contradiction
     type: headers['ce_type'] || 'Message',
     data: data ?? {},
     metadata: {

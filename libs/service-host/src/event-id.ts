@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
 const BYTES = 16;
@@ -9,7 +10,7 @@ let used = drawn.length;
 /** A uuid v7: those of a process rise from one millisecond to the next, so whatever keeps them in order keeps them together. */
 export function newEventId(): string {
   if (used === drawn.length) {
-    crypto.getRandomValues(drawn);
+    randomFillSync(drawn);
     used = 0;
   }
   const random = drawn.subarray(used, used + BYTES);

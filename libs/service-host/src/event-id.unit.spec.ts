@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newEventId } from './index.js';
+import { newEventId } from './event-id.js';
 
 describe('newEventId', () => {
   it('gives uuids v7 of now that are all different and never fall back to an earlier millisecond', () => {
