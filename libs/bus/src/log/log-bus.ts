@@ -99,13 +99,13 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
         }
         connected = true;
       });
-      // None of them is still running when the lease is given up.
-      const failed = (await Promise.allSettled(caughtUp)).find((result) => result.status === 'rejected');
-      if (failed || signal.aborted) {
+      try {
+        await allEnded(caughtUp);
+      } catch (error) {
         await keeping.stop();
-        if (failed) throw failed.reason;
-        return;
+        throw error;
       }
+      if (signal.aborted) return keeping.stop();
       const subscription = store.subscribe({
         name: `consumer ${group}`,
         prefixes: options.topics.map(streamOf),
@@ -113,10 +113,10 @@ function consume(store: EventStore, options: ConsumeOptions, closing: AbortSigna
         ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
         ...(head === undefined ? {} : { after: head }),
         async handle(events) {
-          for (const [topic, offset] of next) {
+          await allEnded([...next].map(async ([topic, offset]) => {
             const batch = events.filter((event) => event.stream === streamOf(topic) && event.revision >= offset);
             if (batch.length > 0) await handle(topic, batch);
-          }
+          }));
         },
       });
       const watching = setInterval(() => (connected = subscription.status().connected), 500);
@@ -212,6 +212,12 @@ async function* readTopic(store: EventStore, topic: string, { after, follow = fa
     stop();
     await subscription.stop();
   }
+}
+
+/** Throws the first failure once nothing is running any more: a lease is not given up while somebody works under it. */
+async function allEnded(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 /** Batches, of which the next is read while the caller works on one. */
