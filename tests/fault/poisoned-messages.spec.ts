@@ -110,7 +110,7 @@ describe('a poisoned message on a topic', () => {
       expect(await stack.as('operator').post(`/v1/parked/${head.id}/replay`, {})).toMatchObject({ status: 200, body: { outcome: 'waits', parked: { cause: 'not-understood', attempts: 2 } } });
       await understands();
       expect(await stack.as('operator').post(`/v1/parked/${head.id}/replay`, {})).toMatchObject({ status: 200, body: { id: head.id, outcome: 'handled' } });
-      expect(await parked()).toEqual([]);
+      await eventually(async () => expect(await parked()).toEqual([]));
       await outcomeIs(held, 'actioned');
       expect(await stack.as('operator').post(`/v1/parked/${head.id}/replay`, {})).toMatchObject({ status: 404, body: { code: 'parked.not-found' } });
     }, 90_000);
@@ -123,7 +123,7 @@ describe('a poisoned message on a topic', () => {
       await stack.process('reporting').startAgain();
       await stack.ready();
       await outcomeIs(held, 'reinstated');
-      expect(await parked()).toEqual([]);
+      await eventually(async () => expect(await parked()).toEqual([]));
     }, 90_000);
   });
 });
