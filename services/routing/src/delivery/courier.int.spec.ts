@@ -326,7 +326,8 @@ describe('an endpoint that fails', () => {
   it('is given up to an operator at the end of the schedule, with what waits behind, until somebody tries again', async () => {
     endpoint.answer = () => ({ status: 500 });
     const { takedownId, orderId } = await order();
-    await eventually(async () => (await pool.query('UPDATE delivery SET attempts = 11 WHERE order_id = $1', [orderId])).rowCount === 1);
+    // Once its first attempt has ended, from which the schedule counts.
+    await eventually(async () => (await pool.query('UPDATE delivery SET attempts = 11 WHERE order_id = $1 AND last_attempt_at IS NOT NULL AND claimed_until IS NULL', [orderId])).rowCount === 1);
     offsetMs += minutes(25 * 60);
     await eventually(async () => (await courier.queue.standing(id)).parked === 1);
     await withdrawn(takedownId, orderId);
