@@ -7,7 +7,7 @@ const VERDICTS = ['met', 'missed', 'stopped', 'undecided'] as const;
 export function printVerdicts(report: VerdictReport): string {
   const row = (name: string, tally: Readonly<Record<(typeof VERDICTS)[number], number>>) => name.padEnd(18) + VERDICTS.map((verdict) => tally[verdict].toLocaleString('en').padStart(12)).join('');
   const lines = [
-    'by the events alone'.padEnd(18).slice(0, 18) + VERDICTS.map((verdict) => verdict.padStart(12)).join(''),
+    'from the events'.padEnd(18) + VERDICTS.map((verdict) => verdict.padStart(12)).join(''),
     ...Object.entries(report.clocks).map(([clock, tally]) => row(clock, tally)),
     '',
     'resolution, by platform',
