@@ -55,3 +55,10 @@ export interface EventStore {
   ping(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A whole stream, or its first `limit` events. Empty when it does not exist. */
+export async function readStream(store: Pick<EventStore, 'read'>, stream: string, options: { limit?: number } = {}): Promise<StoredEvent[]> {
+  const history: StoredEvent[] = [];
+  for await (const event of store.read(stream, options)) history.push(event);
+  return history;
+}

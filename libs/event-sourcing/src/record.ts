@@ -1,8 +1,7 @@
 import { fold, type Aggregate } from './aggregate.js';
 import type { TimeBase } from './domain-clock.js';
 import { DomainError } from './errors.js';
-import type { EventStore } from './event-store.js';
-import type { StoredEvent } from './event.js';
+import { readStream, type EventStore } from './event-store.js';
 
 /** The first event of a record, on stream `sejam-record`: which record this is, and how its domain time runs. Published nowhere. */
 export type RecordEvent = { readonly type: 'RecordOpened'; readonly data: OpenedRecord };
@@ -37,9 +36,7 @@ export function openRecord(state: RecordState, wanted: OpenedRecord): RecordEven
 
 /** What opened this record, or undefined before the first start. Every process reads it at start, to build its domain clock. */
 export async function readRecord(store: EventStore): Promise<OpenedRecord | undefined> {
-  const history: StoredEvent[] = [];
-  for await (const event of store.read(`${record.category}-${recordStreamId}`, { limit: 1 })) history.push(event);
-  const state = fold(record, history);
+  const state = fold(record, await readStream(store, `${record.category}-${recordStreamId}`, { limit: 1 }));
   if (state.status === 'none') return undefined;
   const { recordId: id, start, origin, speed } = state;
   return { recordId: id, start, origin, speed };

@@ -2,7 +2,7 @@ import { v7 } from 'uuid';
 import type { Aggregate } from './aggregate.js';
 import type { DomainClock } from './clock.js';
 import { DomainError } from './errors.js';
-import type { EventStore } from './event-store.js';
+import { readStream, type EventStore } from './event-store.js';
 import type { Actor, DomainEvent, EventMetadata, FurtherMetadata, NewEvent, RecordedEvent } from './event.js';
 import { RememberedStreams, standing } from './remembered-streams.js';
 
@@ -85,7 +85,7 @@ export function transactor(store: EventStore, clock: DomainClock, options: Trans
     for (let decision = 1; decision <= decisionsMax; decision += 1) {
       // Not read now: good for an append at that revision, and for nothing else.
       const assumed = decision > 1 ? undefined : (remembered.find(aggregate, stream) ?? (cause.assumeNew === true ? standing(aggregate, []) : undefined));
-      const history = assumed === undefined ? await patiently(() => readWhole(store, stream)) : [];
+      const history: readonly RecordedEvent[] = assumed === undefined ? await patiently(() => readStream(store, stream)) : [];
       const before = assumed ?? standing(aggregate, history);
       const { state, revision } = before;
       if (assumed === undefined) remembered.keep(aggregate, stream, before);
@@ -147,12 +147,6 @@ export function transactor(store: EventStore, clock: DomainClock, options: Trans
       }
     }
   }
-}
-
-async function readWhole(store: EventStore, stream: string): Promise<RecordedEvent[]> {
-  const history: RecordedEvent[] = [];
-  for await (const event of store.read(stream)) history.push(event);
-  return history;
 }
 
 /** False: the race for this revision is lost. */

@@ -3,7 +3,7 @@ import { ApiOperation } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsString, Length, Matches, Max, MaxLength, Min, ValidateIf, ValidateNested } from 'class-validator';
 import type { FastifyReply } from 'fastify';
-import { fold, type Aggregate, type DomainEvent, type RecordedEvent } from '@sejam/event-sourcing';
+import { fold, readStream, type Aggregate, type DomainEvent, type RecordedEvent } from '@sejam/event-sourcing';
 import { tx } from '@sejam/postgres';
 import { Caller, MayBeAbsent, RequestCause } from '@sejam/service-host';
 import { PORTS, type IntakePorts } from '../intake-ports.js';
@@ -106,8 +106,7 @@ export class EraseSubjects {
   @Get(':id')
   async one(@Param('id') id: string): Promise<ErasureDocument> {
     const owner = ownerOf(id);
-    const history: RecordedEvent[] = [];
-    for await (const event of this.ports.store.read(`${owner.category}-${owner.id}`)) history.push(event);
+    const history = await readStream(this.ports.store, `${owner.category}-${owner.id}`);
     return this.#document(findErasure(owner.category === 'report' ? fold(report, history) : fold(organisation, history), id));
   }
 

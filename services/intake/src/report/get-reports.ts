@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param, ParseUUIDPipe, Query } from '@nestjs/co
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsISO8601, IsString, Length, Matches, Max, MaxLength, Min } from 'class-validator';
 import { platforms } from '@sejam/content';
-import { DomainError, fold, type StoredEvent } from '@sejam/event-sourcing';
+import { DomainError, fold, readStream, type StoredEvent } from '@sejam/event-sourcing';
 import { decryptFields, readSubjectKey } from '@sejam/privacy';
 import { Caller, MayBeAbsent } from '@sejam/service-host';
 import { isErased } from '../erasure/erasure.js';
@@ -38,8 +38,7 @@ export class GetReports {
 
   @Get(':id')
   async one(@Param('id', ParseUUIDPipe) id: string, @Caller() caller: Caller): Promise<ReportDocument> {
-    const history: StoredEvent[] = [];
-    for await (const event of this.ports.store.read(`${report.category}-${id}`)) history.push(event);
+    const history = await readStream(this.ports.store, `${report.category}-${id}`);
     const state = fold(report, history);
     if (state.status === 'none' || (caller.scope === 'own' && state.reportedBy !== caller.organisation)) {
       throw new DomainError('report.not-found', 'not-found', 'There is no such report');

@@ -1,4 +1,4 @@
-import { fold, type EventStore, type RecordedEvent, type Subscription, type Transact } from '@sejam/event-sourcing';
+import { fold, readStream, type EventStore, type RecordedEvent, type Subscription, type Transact } from '@sejam/event-sourcing';
 import type { Client } from '@sejam/postgres';
 import { openSecret, sealSecret, type MasterKey } from '@sejam/privacy';
 import { generateSigningKeyPair, parseSecret, publicKeyOf, type WebhookKey } from '@sejam/webhooks';
@@ -96,10 +96,8 @@ export class SigningKeys {
     return fold(signingKey, await this.#history());
   }
 
-  async #history(): Promise<RecordedEvent[]> {
-    const history = [];
-    for await (const event of this.parts.store.read(`${signingKey.category}-${SIGNING_KEYRING}`)) history.push(event);
-    return history;
+  #history(): Promise<RecordedEvent[]> {
+    return readStream(this.parts.store, `${signingKey.category}-${SIGNING_KEYRING}`);
   }
 }
 

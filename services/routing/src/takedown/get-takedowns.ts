@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, ParseUUIDPipe, Query } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsISO8601, IsString, Length, Matches, Max, MaxLength, Min } from 'class-validator';
-import { DomainError, fold, type EventStore, type RecordedEvent } from '@sejam/event-sourcing';
+import { DomainError, fold, readStream, type EventStore, type RecordedEvent } from '@sejam/event-sourcing';
 import { Caller, MayBeAbsent } from '@sejam/service-host';
 import { pageOf, readCursor } from '../paging.js';
 import { PORTS, type RoutingPorts } from '../routing-ports.js';
@@ -69,8 +69,7 @@ export class GetTakedowns {
 
 /** Throws `takedown.not-found`. */
 export async function readTakedown(store: EventStore, id: string): Promise<{ state: KnownTakedown; history: RecordedEvent<TakedownEvent>[] }> {
-  const history: RecordedEvent[] = [];
-  for await (const event of store.read(`${takedown.category}-${id}`)) history.push(event);
+  const history: RecordedEvent[] = await readStream(store, `${takedown.category}-${id}`);
   const state = fold(takedown, history);
   if (state.status === 'none') throw notFound();
   // Sound because `fold` has refused every type that is not of this aggregate.

@@ -1,5 +1,5 @@
 import { ceTypeOf, encode } from '@sejam/contracts';
-import { fold, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
+import { fold, readStream, type EventStore, type StoredEvent } from '@sejam/event-sourcing';
 import { takedown, type KnownTakedown, type Takedown, type TakedownEvent } from './takedown.js';
 
 const topic = 'sejam.takedown.v1';
@@ -41,9 +41,7 @@ export class PublishTakedown {
   }
 
   async #read(stream: string, revision: number): Promise<Takedown> {
-    const events: StoredEvent[] = [];
-    for await (const event of this.store.read(stream, { limit: revision + 1 })) events.push(event);
-    return fold(takedown, events);
+    return fold(takedown, await readStream(this.store, stream, { limit: revision + 1 }));
   }
 }
 
