@@ -1,6 +1,6 @@
 // `npm test`: everything that CI does, in the order in which faults are cheapest to find. `npm test -- lint unit` runs only these parts.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -60,17 +60,27 @@ if (unknown.length > 0) {
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => (interrupted = true));
 
-function run({ args }) {
+function run(step) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' } });
+    const child = spawn(process.execPath, step.args, { cwd: root, stdio: 'inherit', env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' } });
     const passOn = () => child.kill('SIGTERM');
     process.once('SIGTERM', passOn);
-    child.once('error', () => resolve(1));
-    child.once('exit', (code) => {
+    const watch = setInterval(() => endIfStuck(child, step), 5_000);
+    const over = (code) => {
+      clearInterval(watch);
       process.off('SIGTERM', passOn);
-      resolve(code ?? 1);
-    });
+      resolve(code);
+    };
+    child.once('error', () => over(1));
+    child.once('exit', (code) => over(code ?? 1));
   });
+}
+
+/** Jest waits for ever for what a test has left running, long after its results are there. That is a failure, and not the end of the rest. */
+function endIfStuck(child, { results: file }) {
+  if (file === undefined || !existsSync(file) || Date.now() - statSync(file).mtimeMs < 60_000) return;
+  console.error('A test has left something running that keeps Jest from ending; "npx jest --detectOpenHandles" on one file after the other tells which');
+  child.kill('SIGKILL');
 }
 
 /** Of a step that is not Jest's, its success is one thing that passed. A run that left no results behind failed as one. */

@@ -28,17 +28,22 @@ export async function applyClockMessages(client: Client, messages: readonly BusM
     // A stop says no due time: the row keeps the one it has.
     const row: ClockRow = before ?? { subject, clock, run, dueAt: '' };
     clocks.set(key, row);
-    if (known.type === 'ClockStopped') Object.assign(row, { outcome: 'stopped', decidedAt: message.time });
-    else row.dueAt = known.data.due;
+    if (known.type !== 'ClockStopped') row.dueAt = known.data.due;
     if (known.type === 'ClockStarted') row.startedAt = known.data.startedAt;
-    if (known.type === 'DeadlineMet') Object.assign(row, { outcome: 'met', decidedAt: known.data.metAt });
-    if (known.type === 'DeadlineMissed') Object.assign(row, { outcome: 'missed', decidedAt: known.data.seenAt });
+    if (known.type === 'ClockStopped') end(row, 'stopped', message.time);
+    if (known.type === 'DeadlineMet') end(row, 'met', known.data.metAt);
+    if (known.type === 'DeadlineMissed') end(row, 'missed', known.data.seenAt);
   }
   if (clocks.size === 0) return;
   const rows = [...clocks.values()].map(({ subject, clock, run, dueAt, startedAt, outcome, decidedAt }) => [
     subject, clock, run, dueAt === '' ? null : dueAt, startedAt ?? null, outcome ?? null, decidedAt ?? null,
   ]);
   await client.query(upsertClocks, columns(rows, 7));
+}
+
+/** A run ends once: what is said of it later changes nothing, here as in the row. */
+function end(row: ClockRow, outcome: NonNullable<ClockRow['outcome']>, decidedAt: string): void {
+  if (row.outcome === undefined) Object.assign(row, { outcome, decidedAt });
 }
 
 const upsertClocks = `
