@@ -2,9 +2,9 @@
 // report takes at half that load. Prints one JSON line for each figure.
 import { randomUUID } from 'node:crypto';
 import { connectEventStore } from '@sejam/eventstoredb';
-import { Pool } from 'undici';
 import { v7 } from 'uuid';
 import { atRate, benchStack, percentiles, print, report, timed } from './bench-stack.mjs';
+import { httpLine } from './http-line.mjs';
 
 const seconds = Number(process.env.SEJAM_BENCH_SECONDS ?? 8);
 const stack = await benchStack({ services: ['intake'] });
@@ -12,13 +12,13 @@ try {
   const raw = await rawAppends();
   print({ bench: 'intake', figure: 'raw single-event appends, 64 concurrent', ...raw });
   const ratios = ({ perSecond, cpuMsEach }) => ({ ratioToRaw: perSecond / raw.perSecond, ratioOfCpu: raw.cpuMsEach / cpuMsEach });
-  const pool = new Pool(stack.urls.intake, { connections: 64, pipelining: 1 });
   const headers = { authorization: `Bearer ${stack.keys.bawaslu}`, 'content-type': 'application/json' };
+  const lines = await Promise.all(Array.from({ length: 64 }, () => httpLine(stack.urls.intake, headers)));
   const post = async (path, body) => {
-    const { statusCode, body: answer } = await pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
-    const text = await answer.text();
-    if (statusCode !== 201 && statusCode !== 207) throw new Error(`${path} answered ${statusCode}: ${text.slice(0, 300)}`);
-    return text;
+    const line = lines.pop() ?? (await httpLine(stack.urls.intake, headers));
+    const { status, text } = await line.post(path, JSON.stringify(body));
+    lines.push(line);
+    if (status !== 201 && status !== 207) throw new Error(`${path} answered ${status}: ${text().slice(0, 300)}`);
   };
   await timed(2, 64, () => post('/v1/reports', report()));
   const single = await timed(seconds, 64, () => post('/v1/reports', report()));
@@ -35,7 +35,7 @@ try {
   const batchOf = 500;
   const batches = await timed(seconds, 4, () => post('/v1/reports/batch', { reports: Array.from({ length: batchOf }, report) }), batchOf);
   print({ bench: 'intake', figure: `batches of ${batchOf}, 4 concurrent`, ...batches, ...ratios(batches) });
-  await pool.close();
+  for (const line of lines) line.close();
 } finally {
   await stack.stop();
 }

@@ -11,6 +11,14 @@ import { StartFault, type ServiceContext } from './run-service.js';
 /** A few kilobytes each, so some tens of megabytes at most. */
 const REMEMBERED_EVENTS = 20_000;
 
+export interface PartsOptions {
+  readonly name: string;
+  readonly config: Config<ReturnType<typeof partSettings>>;
+  readonly migrations: readonly Migrations[];
+  /** See TransactorOptions; 20 000 without it. None where a stream is hardly ever written twice within minutes: it would only be memory to tidy up. */
+  readonly rememberedEvents?: number;
+}
+
 /** Where the three servers are. Without Kafka the conversation goes through topic streams of the store. */
 export function partSettings() {
   return {
@@ -37,7 +45,7 @@ export interface Parts {
  * StartFault when they belong to different records, or PostgreSQL follows from what the record does not hold.
  */
 export async function connectParts(
-  { name, config, migrations }: { name: string; config: Config<ReturnType<typeof partSettings>>; migrations: readonly Migrations[] },
+  { name, config, migrations, rememberedEvents = REMEMBERED_EVENTS }: PartsOptions,
   { log, closing, onClose }: Pick<ServiceContext, 'log' | 'closing' | 'onClose'>,
 ): Promise<Parts> {
   const store = connectEventStore(config.eventStoreUrl, { logger: log });
@@ -64,7 +72,7 @@ export async function connectParts(
     }
   });
   const clock = domainClock(record, Date.now);
-  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
+  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents }), pool, bus };
 }
 
 /**

@@ -45,6 +45,7 @@ export { RateLimiter } from './rate-limit.js';
 export { fingerprint, refuseReusedKey, RequestCause, transactorForRequests } from './request-cause.js';
 export { currentContext, newTraceparent, withContext, type RequestContext } from './request-context.js';
 export { runService, StartFault, startSentence, type ServiceContext } from './run-service.js';
+export { runThread, startThread, type ServiceThread, type ThreadContext } from './service-thread.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
 export { ValidateInput } from './validate-input.js';
 export { busState, connectParts, partSettings, patiently, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';

@@ -13,18 +13,36 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** As a service's main.ts, with the built library: what is tested here is a process, and processes run what was built. */
 const main = `
-import { hostSettings, readConfig, runService, StartFault } from ${JSON.stringify(pathToFileURL(join(root, 'libs/service-host/dist/index.js')).href)};
+import { hostSettings, readConfig, runService, StartFault, startThread } from ${JSON.stringify(pathToFileURL(join(root, 'libs/service-host/dist/index.js')).href)};
 import { Controller, Get, Module } from '${pathToFileURL(join(root, 'node_modules/@nestjs/common/index.js')).href}';
 class Slow { async get() { console.log('in flight'); await new Promise((r) => setTimeout(r, 400)); return { done: true }; } }
 Controller()(Slow); Get('/v1/slow')(Slow.prototype, 'get', Object.getOwnPropertyDescriptor(Slow.prototype, 'get'));
 class Main {} ; Module({ controllers: [Slow] })(Main);
-await runService('things', async ({ env, onClose, closing }) => {
+await runService('things', async (context) => {
+  const { env, onClose, closing } = context;
   const config = readConfig(hostSettings(), env);
   if (env.FAULT) throw new StartFault(env.FAULT);
   if (env.DEFECT) setTimeout(() => Promise.reject(new Error('nobody waits')), 50);
   onClose(() => console.log('closed first'));
+  if (env.THREAD) {
+    const { offered, stop } = startThread(new URL('./thread.mjs', import.meta.url), context);
+    onClose(async () => { await stop(); await offered.twice(1).catch((error) => console.log('after its end: ' + error.message)); });
+    console.log('twice 21 is ' + await offered.twice(21));
+    await offered.refuse().catch((error) => console.log('refused: ' + error.message));
+  }
   onClose(() => console.log('closing ' + closing.aborted));
   return { config, module: Main, access: [{ method: 'GET', path: '/v1/slow', roles: 'public' }], readiness: {} };
+});
+`;
+
+const thread = `
+import { runThread, StartFault } from ${JSON.stringify(pathToFileURL(join(root, 'libs/service-host/dist/index.js')).href)};
+await runThread('things', async ({ env, onClose }) => {
+  if (env.THREAD === 'fault') throw new StartFault('Half of it belongs to another record');
+  if (env.THREAD === 'defect') setTimeout(() => Promise.reject(new Error('nobody waits in the thread')), 50);
+  onClose(() => console.log('thread closed first'));
+  onClose(() => console.log('closing thread'));
+  return { twice: async (number) => 2 * number, refuse: async () => { throw new Error('not this'); } };
 });
 `;
 
@@ -37,6 +55,7 @@ describe('a service process', () => {
     folder = mkdtempSync(join(tmpdir(), 'sejam-host-'));
     script = join(folder, 'main.mjs');
     writeFileSync(script, main);
+    writeFileSync(join(folder, 'thread.mjs'), thread);
   }, 120_000);
   afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')));
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -89,6 +108,26 @@ describe('a service process', () => {
     }
     taken.close();
   }, 60_000);
+
+  it('asks its thread, and ends it before itself', async () => {
+    const { child, output, url, exited } = start({ THREAD: 'good' });
+    await url();
+    expect(output.text).toContain('twice 21 is 42');
+    expect(output.text).toContain('refused: not this');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual({ code: 0, signal: null });
+    expect(output.text).toMatch(/closing thread\n[^]*thread closed first\n[^]*after its end: The thread has ended\n[^]*closed first/);
+  }, 30_000);
+
+  it('ends with the sentence of its thread that cannot start, and with code 1 for a defect there', async () => {
+    const faulty = start({ THREAD: 'fault' });
+    expect(await faulty.exited).toEqual({ code: 1, signal: null });
+    expect(faulty.output.text).toContain('things cannot start: Half of it belongs to another record.');
+    expect(faulty.output.text).not.toMatch(/\n\s+at /);
+    const defect = start({ THREAD: 'defect' });
+    expect(await defect.exited).toEqual({ code: 1, signal: null });
+    expect(defect.output.text).toContain('nobody waits in the thread');
+  }, 30_000);
 
   it('ends with code 1 when a defect leaves it in doubt', async () => {
     const { output, exited } = start({ DEFECT: 'yes' });

@@ -11,9 +11,8 @@ export interface IntakePorts {
   readonly transact: ReturnType<typeof transactorForRequests>;
   readonly clock: DomainClock;
   readonly pool: Pool;
-  /** Rows of reports and organisations, for whoever must see what was just appended. */
-  readonly reports: Projection;
-  readonly organisations: Projection;
+  /** Rows of reports, for whoever must see what was just appended. */
+  readonly reports: Pick<Projection, 'waitFor'>;
   /** Folded from intake's own record, at once. */
   readonly directory: IdentityDirectory;
   readonly idempotencyKeys: IdempotencyKeys;

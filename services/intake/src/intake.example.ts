@@ -1,14 +1,14 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { busMigrations } from '@sejam/bus';
 import { legalBases } from '@sejam/contracts';
 import { transactor, type EventStore } from '@sejam/event-sourcing';
 import { fakeClock } from '@sejam/event-sourcing/testing';
 import { postgresMigrations, runProjection, type Pool } from '@sejam/postgres';
-import { createMasterKeyFile, privacyMigrations } from '@sejam/privacy';
+import { createMasterKeyFile } from '@sejam/privacy';
 import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, startService, transactorForRequests, type Problem } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
+import { intakeMigrations } from './intake-migrations.js';
 import { IntakeModule } from './intake.module.js';
 import { applyOrganisationEvents } from './organisation/organisation-view.js';
 import { seedOrganisations, seeds } from './organisation/seed-organisations.js';
@@ -16,7 +16,7 @@ import { IdempotencyKeys } from './report/idempotency-keys.js';
 import type { ReportDocument } from './report/report-document.js';
 import { applyReportEvents } from './report/report-view.js';
 
-export const intakeMigrations = [postgresMigrations, { part: 'intake', folder: new URL('../migrations/', import.meta.url) }, busMigrations, privacyMigrations];
+export const intakeSchema = [postgresMigrations, ...intakeMigrations];
 
 export type Answer = {
   status: number;
@@ -42,7 +42,7 @@ export async function startIntake({ store, pool, keys, clock, masterKey, lines =
   const service = await startService({
     name: 'intake',
     module: IntakeModule.with({
-      store, clock, pool, reports, organisations, directory, masterKey,
+      store, clock, pool, reports, directory, masterKey,
       transact: transactorForRequests(transact),
       idempotencyKeys: new IdempotencyKeys(pool),
       legalBases: legalBases(),

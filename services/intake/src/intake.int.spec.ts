@@ -3,7 +3,7 @@ import { memoryEventStore } from '@sejam/event-sourcing/testing';
 import type { Pool } from '@sejam/postgres';
 import { testDatabase, type TestDatabase } from '@sejam/testkit';
 import { intakeAccess } from './access.js';
-import { intakeMigrations, intakeParts, newReport, startIntake, videoId as video, type Answer } from './intake.example.js';
+import { intakeSchema, intakeParts, newReport, startIntake, videoId as video, type Answer } from './intake.example.js';
 
 const store = memoryEventStore();
 const parts = intakeParts();
@@ -15,7 +15,7 @@ let intake: Awaited<ReturnType<typeof startIntake>>;
 
 beforeAll(async () => {
   database = await testDatabase();
-  pool = await database.pool('intake', intakeMigrations);
+  pool = await database.pool('intake', intakeSchema);
   intake = await startIntake({ store, pool, ...parts });
 });
 

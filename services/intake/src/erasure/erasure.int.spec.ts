@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { transactor, type StoredEvent } from '@sejam/event-sourcing';
 import { tx, type Pool } from '@sejam/postgres';
 import { eventually, testDatabase, testEventStore, type TestDatabase, type TestEventStore } from '@sejam/testkit';
-import { intakeMigrations, intakeParts, newReport, startIntake, type Answer } from '../intake.example.js';
+import { intakeSchema, intakeParts, newReport, startIntake, type Answer } from '../intake.example.js';
 import { report } from '../report/report.js';
 import { confirmErasure } from './erasure.js';
 import { applyErasures, forgetErased } from './erasure-view.js';
@@ -26,7 +26,7 @@ let other: Awaited<ReturnType<typeof startIntake>>;
 beforeAll(async () => {
   events = await testEventStore();
   database = await testDatabase();
-  pool = await database.pool('intake', intakeMigrations);
+  pool = await database.pool('intake', intakeSchema);
   intake = await startIntake({ store: events.store, pool, ...parts, lines });
   secondHolder = (await call('POST', '/v1/organisations/operator/officers', keys['operator'], { name: 'Second Operator' })).body.holder;
   secondOperator = (await call('POST', '/v1/organisations/operator/keys', keys['operator'], { roles: ['operator'], holder: secondHolder })).body.key;
@@ -197,7 +197,7 @@ describe('a key that is there again', () => {
 
   it('is deleted at the next start although every derived row is gone, as after a restore', async () => {
     const { restoreKey } = await erasedReport();
-    const restored = await database.pool('restored', intakeMigrations);
+    const restored = await database.pool('restored', intakeSchema);
     await restoreKey(restored);
     await restored.query("INSERT INTO subject_key VALUES ('kept', 'of somebody else')");
     expect(await forgetErased({ store: events.store, pool: restored })).toBe(1);
@@ -216,7 +216,7 @@ describe('a key that is there again', () => {
 
 describe('the rows of erasures', () => {
   it('are the same when they are made again, whatever the batches and however often an event comes', async () => {
-    const rebuilt = await database.pool('rebuilt', intakeMigrations);
+    const rebuilt = await database.pool('rebuilt', intakeSchema);
     const told: StoredEvent[] = [];
     for await (const event of events.store.readAll({ prefixes: ['report-', 'organisation-'] })) told.push(event);
     for (let start = 0; start < told.length; start += 3) {

@@ -15,9 +15,8 @@ interface Row {
  * Reports that were only ever unroutable have no row.
  */
 export async function applyReportEvents(client: Client, events: readonly StoredEvent[]): Promise<void> {
-  const ids = [...new Set(events.map(({ stream }) => idOf(stream)))];
-  const { rows } = await client.query<Row>('SELECT id, revision, state FROM report WHERE id = ANY($1::uuid[]) FOR UPDATE', [ids]);
-  const folded = new Map<string, { revision: number; state: Report }>(rows.map(({ id, revision, state }) => [id, { revision, state }]));
+  const folded = new Map<string, { revision: number; state: Report }>();
+  for (const { id, revision, state } of await rowsOf(client, events)) folded.set(id, { revision, state });
   const keys = new Map<string, string>();
   for (const event of events) {
     const { causationId, request } = event.metadata as { causationId: string; request?: { sha256: string } };
@@ -38,13 +37,26 @@ export async function applyReportEvents(client: Client, events: readonly StoredE
   );
 }
 
+/** Of the reports that do not begin with `events`. */
+async function rowsOf(client: Client, events: readonly StoredEvent[]): Promise<readonly Row[]> {
+  const begun = new Set<string>();
+  const earlier = new Set<string>();
+  for (const { stream, revision } of events) {
+    if (revision === 0) begun.add(stream);
+    else if (!begun.has(stream)) earlier.add(idOf(stream));
+  }
+  if (earlier.size === 0) return [];
+  const { rows } = await client.query<Row>('SELECT id, revision, state FROM report WHERE id = ANY($1::uuid[]) FOR UPDATE', [[...earlier]]);
+  return rows;
+}
+
 async function upsert(client: Client, rows: readonly Row[]): Promise<void> {
   if (rows.length === 0) return;
   const column = <Value>(value: (row: Row) => Value): Value[] => rows.map(value);
   await client.query(
     `INSERT INTO report (id, revision, reference, reported_by, status, category, region, platforms, submitted_at, state)
      SELECT id, revision, reference, reported_by, status, category, region, string_to_array(platforms, ' '), submitted_at, state
-     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::jsonb[])
+     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::json[])
        AS row (id, revision, reference, reported_by, status, category, region, platforms, submitted_at, state)
      ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, status = excluded.status, category = excluded.category,
        region = excluded.region, state = excluded.state
