@@ -1,34 +1,29 @@
-import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import emptyMessage from 'google-protobuf/google/protobuf/empty_pb.js';
-import timestamp from 'google-protobuf/google/protobuf/timestamp_pb.js';
+import { randomUUID } from 'node:crypto';
+import type { CallOptions, Client, ClientDuplexStream, Metadata } from '@grpc/grpc-js';
 import { DomainError, StoreUnavailable, VersionConflict, type AppendResult, type NewEvent } from '@sejam/event-sourcing';
-import { v4 } from 'uuid';
+import { appendRequest, type Expected } from './append-request.js';
+import { appendResponse, type AppendResponse, type Refusal } from './append-response.js';
 import { abandon, type Connection } from './connection.js';
-import { fromUuid, toProposal, toStreamIdentifier, toUuid } from './event-codec.js';
 import { asStoreFault } from './store-faults.js';
 
-/** Far below what a server takes in one message (4 MiB), so that a large append goes in several. */
-const frameBytes = 1024 * 1024;
+type AppendCall = ClientDuplexStream<Buffer, AppendResponse>;
 
-type Expected = number | 'no-stream' | 'any';
+/** One call that carries all appends; each append is answered by its correlation id. */
+interface Line {
+  readonly call: AppendCall;
+  answeredAt: number;
+  /** Why nothing can be sent on it any more. */
+  over?: unknown;
+}
 
 interface Waiting {
   readonly stream: string;
   readonly expected: Expected;
-  readonly sentAt: number;
+  /** By `performance.now()`, as are all times here. */
+  readonly until: number;
+  sent?: { readonly line: Line; readonly at: number };
   resolve(result: AppendResult): void;
   reject(error: unknown): void;
-}
-
-/** One call that carries all appends; each append is answered by its correlation id. */
-interface Line {
-  readonly call: ClientDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>;
-  readonly waiting: Map<string, Waiting>;
-  answeredAt: number;
-  /** Why nothing can be sent on it any more. */
-  over?: unknown;
 }
 
 export interface Appends {
@@ -41,34 +36,23 @@ export interface Appends {
  * outcome is unknown. When nothing at all has been answered for so long, the call is given up, and with it all that wait on it.
  */
 export function appends(connection: Connection, timeoutMs: number): Appends {
+  /** By correlation id. All wait equally long, so the first is always the next to be given up. */
+  const waiting = new Map<string, Waiting>();
+  let timer: NodeJS.Timeout | undefined;
   let current: Promise<Line> | undefined;
 
   return {
-    async append(stream, events, expected) {
-      if (events.length === 0) throw new RangeError('There is nothing to append');
-      const frames = framesOf(stream, events, expected, timeoutMs);
-      const deadline = performance.now() + timeoutMs;
-      const line = await within(timeoutMs, lineNow(), `to open a call for an append to ${stream}`);
-      if (line.over !== undefined) throw asStoreFault(line.over, `an append to ${stream}`);
-      return new Promise<AppendResult>((resolve, reject) => {
-        const correlationId = v4();
-        const waiting: Waiting = { stream, expected, sentAt: performance.now(), resolve: settle(resolve), reject: settle(reject) };
-        const timer = setTimeout(() => {
-          waiting.reject(new StoreUnavailable(`The event store did not answer an append to ${stream} within ${timeoutMs} ms`));
-          if (line.answeredAt < waiting.sentAt) line.call.cancel();
-        }, Math.max(1, deadline - performance.now()));
-        line.waiting.set(correlationId, waiting);
-        for (const frame of frames) line.call.write(frame.setCorrelationId(toUuid(correlationId)));
-
-        function settle<Outcome>(tell: (outcome: Outcome) => void): (outcome: Outcome) => void {
-          return (outcome) => {
-            clearTimeout(timer);
-            line.waiting.delete(correlationId);
-            tell(outcome);
-          };
-        }
-      });
-    },
+    append: (stream, events, expected) =>
+      new Promise((resolve, reject) => {
+        if (events.length === 0) throw new RangeError('There is nothing to append');
+        const correlationId = randomUUID();
+        const frames = appendRequest({ correlationId, stream, expected, deadlineMs: Date.now() + timeoutMs, events });
+        waiting.set(correlationId, { stream, expected, until: performance.now() + timeoutMs, resolve, reject });
+        timer ??= setTimeout(giveUpLate, timeoutMs);
+        lineNow()
+          .then((line) => send(correlationId, frames, line))
+          .catch((error: unknown) => settled(correlationId)?.reject(error));
+      }),
 
     close() {
       void current?.then(({ call }) => call.cancel(), () => undefined);
@@ -76,98 +60,84 @@ export function appends(connection: Connection, timeoutMs: number): Appends {
   };
 
   function lineNow(): Promise<Line> {
-    if (current !== undefined) return current;
-    const opening = openLine(connection, () => {
-      if (current === opening) current = undefined;
+    current ??= openLine().catch((error: unknown) => {
+      current = undefined;
+      throw asStoreFault(error, 'a call for appends');
     });
-    current = opening;
-    return opening;
+    return current;
   }
-}
 
-async function openLine(connection: Connection, whenOver: () => void): Promise<Line> {
-  try {
-    const call = await connection.open('append', (client, metadata, options) => client.batchAppend(metadata, options));
-    const line: Line = { call, waiting: new Map(), answeredAt: -Infinity };
+  async function openLine(): Promise<Line> {
+    const call = await connection.open('append', startAppends);
+    const line: Line = { call, answeredAt: -Infinity };
     const over = (reason: unknown): void => {
-      line.over ??= reason;
-      whenOver();
-      for (const waiting of [...line.waiting.values()]) waiting.reject(asStoreFault(reason, `an append to ${waiting.stream}`));
+      if (line.over !== undefined) return;
+      line.over = reason;
+      current = undefined;
+      for (const [correlationId, { stream, sent }] of waiting) {
+        if (sent?.line === line) settled(correlationId)?.reject(asStoreFault(reason, `an append to ${stream}`));
+      }
       abandon(call);
     };
-    call.on('data', (response: streams.BatchAppendResp) => {
+    call.on('data', (response: AppendResponse) => {
       line.answeredAt = performance.now();
       // Nobody waits any more for what was answered too late.
-      const waiting = line.waiting.get(fromUuid(response.getCorrelationId()));
-      if (waiting !== undefined) answer(waiting, response);
+      const append = settled(response.correlationId);
+      if (append !== undefined) answer(append, response);
     });
     call.on('error', over);
     call.on('end', () => over(new Error('the server ended the call')));
     return line;
-  } catch (error) {
-    whenOver();
-    throw asStoreFault(error, 'a call for appends');
   }
-}
 
-function answer({ stream, expected, resolve, reject }: Waiting, response: streams.BatchAppendResp): void {
-  const success = response.getSuccess();
-  if (success !== undefined) {
-    const position = success.getPosition();
-    resolve({
-      revision: Number(success.getCurrentRevision()),
-      position: { commit: String(position?.getCommitPosition() ?? 0), prepare: String(position?.getPreparePosition() ?? 0) },
-    });
-    return;
+  function send(correlationId: string, frames: readonly Buffer[], line: Line): void {
+    const append = waiting.get(correlationId);
+    if (append === undefined) return; // given up while the call was opened
+    if (line.over !== undefined) throw asStoreFault(line.over, `an append to ${append.stream}`);
+    append.sent = { line, at: performance.now() };
+    for (const frame of frames) line.call.write(frame);
   }
-  const details = response.getError()?.getDetails();
-  const name = details?.getTypeName();
-  if (name === 'event_store.client.WrongExpectedVersion' && expected !== 'any') {
-    const wrong = shared.WrongExpectedVersion.deserializeBinary(details?.getValue_asU8() ?? new Uint8Array());
-    reject(new VersionConflict(stream, expected, wrong.hasCurrentStreamRevision() ? Number(wrong.getCurrentStreamRevision()) : 'no-stream'));
-  } else if (name === 'event_store.client.MaximumAppendSizeExceeded') {
-    reject(new DomainError('record.too-large', 'invalid', 'This is more than the record takes at once'));
-  } else if (name === 'event_store.client.AccessDenied' || name === 'event_store.client.StreamDeleted') {
-    reject(new Error(`The event store refuses an append to ${stream}: ${name}`));
-  } else {
-    reject(asStoreFault(new Error(response.getError()?.getMessage() ?? 'an answer without content'), `an append to ${stream}`));
-  }
-}
 
-function framesOf(stream: string, events: readonly NewEvent[], expected: Expected, timeoutMs: number): streams.BatchAppendReq[] {
-  const options = new streams.BatchAppendReq.Options();
-  options.setStreamIdentifier(toStreamIdentifier(stream));
-  options.setDeadline(timestamp.Timestamp.fromDate(new Date(Date.now() + timeoutMs)));
-  if (expected === 'any') options.setAny(new emptyMessage.Empty());
-  else if (expected === 'no-stream') options.setNoStream(new emptyMessage.Empty());
-  else options.setStreamPosition(String(expected));
-
-  let frame = new streams.BatchAppendReq().setOptions(options);
-  const frames = [frame];
-  let bytes = 0;
-  for (const event of events) {
-    const proposal = toProposal(event);
-    const size = proposal.getData_asU8().length + proposal.getCustomMetadata_asU8().length;
-    if (bytes > 0 && bytes + size > frameBytes) {
-      frame = new streams.BatchAppendReq();
-      frames.push(frame);
-      bytes = 0;
+  /** Who waited, and waits no more. */
+  function settled(correlationId: string): Waiting | undefined {
+    const append = waiting.get(correlationId);
+    waiting.delete(correlationId);
+    if (waiting.size === 0) {
+      clearTimeout(timer);
+      timer = undefined;
     }
-    bytes += size;
-    frame.addProposedMessages(proposal);
+    return append;
   }
-  frame.setIsFinal(true);
-  return frames;
+
+  function giveUpLate(): void {
+    timer = undefined;
+    const now = performance.now();
+    for (const [correlationId, { stream, until, sent }] of waiting) {
+      if (until > now) {
+        timer = setTimeout(giveUpLate, until - now);
+        return;
+      }
+      const doing = sent === undefined ? `to open a call for an append to ${stream}` : `an append to ${stream}`;
+      settled(correlationId)?.reject(new StoreUnavailable(`The event store did not answer ${doing} within ${timeoutMs} ms`));
+      if (sent !== undefined && sent.line.answeredAt < sent.at) sent.line.call.cancel();
+    }
+  }
 }
 
-async function within<Result>(ms: number, promise: Promise<Result>, doing: string): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable(`The event store did not answer ${doing} within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** For `Connection.open`. */
+function startAppends(client: Client, metadata: Metadata, options: CallOptions): AppendCall {
+  return client.makeBidiStreamRequest('/event_store.client.streams.Streams/BatchAppend', (frame: Buffer) => frame, appendResponse, metadata, options);
+}
+
+function answer({ stream, expected, resolve, reject }: Waiting, { result, refusal }: AppendResponse): void {
+  if (result !== undefined) resolve(result);
+  else if (refusal !== undefined) reject(meaningOf(refusal, stream, expected));
+  else reject(asStoreFault(new Error('an answer without content'), `an append to ${stream}`));
+}
+
+function meaningOf({ reason, message, actual }: Refusal, stream: string, expected: Expected): Error {
+  if (reason === 'event_store.client.WrongExpectedVersion' && expected !== 'any') return new VersionConflict(stream, expected, actual);
+  if (reason === 'event_store.client.MaximumAppendSizeExceeded') return new DomainError('record.too-large', 'invalid', 'This is more than the record takes at once');
+  if (reason === 'event_store.client.AccessDenied' || reason === 'event_store.client.StreamDeleted') return new Error(`The event store refuses an append to ${stream}: ${reason}`);
+  return asStoreFault(new Error(message), `an append to ${stream}`);
 }

@@ -1,19 +1,9 @@
-import type { EventMetadata, NewEvent, Position, StoredEvent } from '@sejam/event-sourcing';
+import type { EventMetadata, Position, StoredEvent } from '@sejam/event-sourcing';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import { toUuidText, type ReceivedEvent } from './read-response.js';
+import type { ReceivedEvent } from './read-response.js';
 
 /** Changes an event of an older form into the form of today, on reading. What is stored is never rewritten. */
 export type Upcast = (event: StoredEvent) => StoredEvent;
-
-export function toProposal({ id, type, data, metadata }: NewEvent): streams.BatchAppendReq.ProposedMessage {
-  const proposal = new streams.BatchAppendReq.ProposedMessage();
-  proposal.setId(toUuid(id));
-  proposal.getMetadataMap().set('type', type).set('content-type', 'application/json');
-  proposal.setData(Buffer.from(JSON.stringify(data)));
-  proposal.setCustomMetadata(Buffer.from(JSON.stringify(metadata)));
-  return proposal;
-}
 
 /** Throws when the event is not one that this adapter could have written, nor the store's own notice of a deletion: its bytes are not JSON. */
 export function fromReceived({ type, id, stream, revision, commit, prepare, created, data, metadata }: ReceivedEvent): StoredEvent {
@@ -27,17 +17,6 @@ export function fromReceived({ type, id, stream, revision, commit, prepare, crea
     created: new Date(Number(created.slice(0, -4))).toISOString(),
     position: { commit, prepare },
   };
-}
-
-export function toUuid(id: string): shared.UUID {
-  const uuid = new shared.UUID();
-  uuid.setString(id);
-  return uuid;
-}
-
-export function fromUuid(uuid: shared.UUID | undefined): string {
-  const structured = uuid?.getStructured();
-  return structured === undefined ? (uuid?.getString() ?? '') : toUuidText(structured.getMostSignificantBits(), structured.getLeastSignificantBits());
 }
 
 export function toStreamIdentifier(stream: string): shared.StreamIdentifier {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import grpcStatus from '@eventstore/db-client/generated/status_pb.js';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb.js';
@@ -10,7 +12,7 @@ import googleAny from 'google-protobuf/google/protobuf/any_pb.js';
 import emptyMessage from 'google-protobuf/google/protobuf/empty_pb.js';
 import { connectEventStore, type EventStoreOptions } from './index.js';
 
-type AppendCall = ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>;
+type AppendCall = ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp | Buffer>;
 type ReadCall = ServerWritableStream<streams.ReadReq, streams.ReadResp>;
 
 /** A server that does exactly what a test says, so that each fault happens when it is wanted. */
@@ -60,6 +62,47 @@ describe('an append to a server that fails', () => {
     held?.();
     expect(await store.append('quick-1', [event()], 6)).toMatchObject({ revision: 7 });
     expect(calls.size).toBe(1);
+  });
+
+  it('gives up each late append when its own time is over', async () => {
+    const { store } = await serve({
+      append: (request, call) => {
+        if (Buffer.from(request.getOptions()?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString() === 'quick-1') call.write(success(request, 7));
+      },
+    }, { appendTimeoutMs: 200 });
+    const given: string[] = [];
+    const late = async (stream: string): Promise<void> => {
+      await expect(store.append(stream, [event()], 'no-stream')).rejects.toMatchObject({ name: 'StoreUnavailable', message: expect.stringContaining(stream) });
+      given.push(stream);
+    };
+    const early = [late('slow-1'), late('slow-2')];
+    await store.append('quick-1', [event()], 6);
+    await Promise.all([...early, late('slow-3')]);
+    expect(given).toEqual(['slow-1', 'slow-2', 'slow-3']);
+  });
+
+  it('says that the outcome is unknown when a server takes the connection and never says a word', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const store = connectEventStore(`esdb://127.0.0.1:${(silent.address() as AddressInfo).port}?tls=false`, { appendTimeoutMs: 100 });
+    opened.push(() => {
+      silent.close();
+      for (const socket of sockets) socket.destroy();
+    }, () => store.close());
+    await expect(Promise.all([store.append('thing-1', [event()], 'no-stream'), store.append('thing-2', [event()], 'no-stream')])).rejects.toMatchObject({ name: 'StoreUnavailable' });
+  });
+
+  it('takes an answer that cannot be read as an unknown outcome, and works again on the next call', async () => {
+    let count = 0;
+    const { store } = await serve({
+      append: (request, call) => {
+        count += 1;
+        call.write(count === 1 ? Buffer.alloc(12, 0xff) : success(request, 0));
+      },
+    }, { appendTimeoutMs: 60_000 });
+    await expect(store.append('thing-1', [event()], 'no-stream')).rejects.toMatchObject({ name: 'StoreUnavailable' });
+    expect(await store.append('thing-1', [event()], 'no-stream')).toMatchObject({ revision: 0 });
   });
 
   it('says so when the server ends the call as if all were well', async () => {
@@ -375,7 +418,8 @@ async function serve(script: Script, options: EventStoreOptions = {}, parameters
   const unused = (): never => {
     throw new Error('Sejam never calls this');
   };
-  server.addService(StreamsService, {
+  const batchAppend = { ...StreamsService.batchAppend, responseSerialize: (answer: streams.BatchAppendResp | Buffer) => (Buffer.isBuffer(answer) ? answer : Buffer.from(answer.serializeBinary())) };
+  server.addService({ ...StreamsService, batchAppend }, {
     batchAppend: (call: AppendCall) => {
       call.on('error', () => undefined);
       call.on('data', (request: streams.BatchAppendReq) => script.append?.(request, call));

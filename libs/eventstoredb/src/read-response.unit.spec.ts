@@ -2,7 +2,8 @@ import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { toUuidText, readResponse } from './read-response.js';
+import { toUuidText } from './read-fields.js';
+import { readResponse } from './read-response.js';
 
 const { ReadEvent } = streams.ReadResp;
 
@@ -79,6 +80,7 @@ describe('readResponse', () => {
     const whole = written({ id: '01890f3e-7c4b-7cc2-98c4-dc0c0c07398f', structured: false, stream: 's', revision: '1', commit: '2', prepare: '3', header: {}, type: 't', created: '4', data: Uint8Array.of(1), metadata: Uint8Array.of() });
     expect(() => readResponse(whole.subarray(0, -1))).toThrow(RangeError);
     expect(() => readResponse(Buffer.alloc(12, 0xff))).toThrow(RangeError);
+    expect(() => readResponse(Buffer.concat([whole, Buffer.from([0xa9, 0x06, 1, 2])]))).toThrow(RangeError);
     const later = Buffer.from([0xa2, 0x06, 2, 1, 2, 0xa8, 0x06, 5, 0xad, 0x06, 1, 2, 3, 4, 0xa9, 0x06, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(readResponse(Buffer.concat([later, whole, later]))).toEqual(readResponse(whole));
   });
