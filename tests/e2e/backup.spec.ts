@@ -79,6 +79,7 @@ describe('a backup', () => {
     await eventually(async () => expect(await takedowns()).toEqual(before), patience);
     expect(await Promise.all(reports.map(nameOf))).toEqual(['Siti', 'Budi']);
     expect((await as('auditor').get('/v1/audit/alarms')).body.items).toEqual([expect.objectContaining({ kind: 'record-restored' })]);
+    expect(await (await fetch(`${sejam.running.processes['audit']?.internalUrl}/metrics`)).text()).toMatch(/^sejam_log_alarms\{.*kind="record-restored".*\} 1$/m);
 
     const key = sejam.credentials.keys['auditor'] as string;
     await eventually(async () => {

@@ -54,7 +54,7 @@ describe('a record that is told to forget', () => {
     expect(await alarms()).toEqual(expect.arrayContaining(expected.map((alarm) => expect.objectContaining({ kind: 'record-deletion', ...alarm }))));
 
     const metrics = await (await fetch(`${stack.process('audit').internalUrl}/metrics`)).text();
-    expect(metrics).toMatch(/^sejam_log_alarms_total\{.*kind="record-deletion".*\} [4-9]$/m);
+    expect(metrics).toMatch(/^sejam_log_alarms\{.*kind="record-deletion".*\} [4-9]$/m);
     const logged = readFileSync(join(stack.folder, 'logs/audit.log'), 'utf8').split('\n').filter((line) => line.includes('"alarm":"record-deletion"')).map((line) => JSON.parse(line) as { level: string; subject: string });
     for (const { subject } of expected) expect(logged).toContainEqual(expect.objectContaining({ level: 'error', subject }));
 

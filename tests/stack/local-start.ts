@@ -12,7 +12,7 @@ interface Running {
   supervisor: { pid: number };
   url: string;
   eventStoreUrl: string;
-  processes: Record<string, { pid: number }>;
+  processes: Record<string, { pid: number; internalUrl?: string }>;
 }
 
 /** One `npm start`, without npm around it. */

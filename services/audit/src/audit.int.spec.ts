@@ -86,7 +86,7 @@ async function record(count: number, name = 'a'): Promise<string[]> {
   return made;
 }
 
-const alarms = () => new Alarms(pool, log);
+const alarms = (onNew?: (kind: string) => void) => new Alarms(pool, log, onNew);
 
 function integrate(from: EventStore = store): Integration {
   const integration = integrateEvents({ store: from, pool, transparencyLog: new TransparencyLog(pool, signer), alarms: alarms(), log });
@@ -264,6 +264,13 @@ describe('a record that was put back from an older copy', () => {
     await eventually(() => expect(again.halted()).toContain('are not those over which a checkpoint was signed'));
     expect((await newestCheckpoint(pool))?.size).toBe(10);
     expect((await alarms().list()).map(({ kind }) => kind)).toEqual(['log-halted']);
+
+    const told: string[] = [];
+    const later = alarms((kind) => told.push(kind));
+    await later.recall();
+    await later.raise('log-halted', 'log', 'The same again');
+    await later.raise('revision-gap', 'takedown-1', 'Another');
+    expect(told).toEqual(['log-halted', 'revision-gap']);
   });
 });
 

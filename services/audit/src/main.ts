@@ -22,6 +22,7 @@ await runService('audit', async (context) => {
   const figures = logFigures(metrics);
   const alarms = new Alarms(pool, log, (kind) => figures.alarms.inc({ kind }));
 
+  await patiently('PostgreSQL', context, () => alarms.recall().then(() => true));
   const signer = await patiently('PostgreSQL', context, () => openLogKey(pool, masterKey, config.logOrigin ?? `sejam/${record.recordId}`).catch(refuseToStart));
   await patiently('the record', context, async () => {
     await compareWithRecord(pool, store).catch(async (error: unknown) => {
