@@ -26,8 +26,6 @@ export interface Envelope {
   readonly headers: Readonly<Record<string, string>>;
   /** JSON text. */
   readonly value: string;
-  /** What the text was written from, where it was: `value` is its `JSON.stringify`. */
-  readonly json?: object;
   /** Where the event stands in the record it was taken from; kept by the log adapter. */
   readonly position?: Position;
 }
@@ -63,7 +61,7 @@ export function toEnvelope(message: BusMessage, position?: Position): Envelope {
   if (message.correlationId !== undefined) headers['ce_correlationid'] = message.correlationId;
   if (message.causationId !== undefined) headers['ce_causationid'] = message.causationId;
   if (message.traceparent !== undefined) headers['traceparent'] = message.traceparent;
-  return { key: message.subject, headers, value: JSON.stringify(message.data), json: message.data, ...(position === undefined ? {} : { position }) };
+  return { key: message.subject, headers, value: JSON.stringify(message.data), ...(position === undefined ? {} : { position }) };
 }
 
 /** A heartbeat says that its publisher has nothing older to tell; it is no event, so no sequence counts it and no inbox keeps it. */

@@ -299,8 +299,8 @@ function keepOffsets(pool: Pool, group: string, { generation, next, log }: { gen
   };
 }
 
-function toEvent({ key, headers, value, json, position }: Envelope): NewEvent {
-  const data = json ?? jsonObject(value);
+function toEvent({ key, headers, value, position }: Envelope): NewEvent {
+  const data = jsonObject(value);
   const kept: Carried = { key, headers, ...(data ? {} : { value }), ...(position ? { position } : {}) };
   return {
     id: randomUUID(), // not the message's: a batch that repeats in part would be refused as a contradiction
