@@ -1,5 +1,5 @@
 # One image for every service: `docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=intake .`
-# SERVICE is a folder of services/, or `bootstrap` for the first start, `backup` or `restore`.
+# SERVICE is a folder of services/, or `bootstrap` for the first start, `backup`, `restore`, or `keys` for the commands of sejam-keys.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY . .

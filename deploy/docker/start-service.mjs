@@ -11,6 +11,11 @@ if (!/^[a-z]+$/.test(service)) {
   console.error(`SERVICE must name a service, not "${service}"`);
   process.exit(78);
 }
-const ofTheInstallation = { bootstrap: '../local/dist/bootstrap.js', backup: '../local/dist/backup/cli.js', restore: '../local/dist/backup/cli.js' };
+const ofTheInstallation = {
+  bootstrap: '../local/dist/bootstrap.js',
+  backup: '../local/dist/backup/cli.js',
+  restore: '../local/dist/backup/cli.js',
+  keys: '../../services/intake/bin/sejam-keys.mjs',
+};
 if (service === 'backup' || service === 'restore') process.argv.splice(2, 0, service);
 await import(ofTheInstallation[service] ?? `../../services/${service}/dist/main.js`);

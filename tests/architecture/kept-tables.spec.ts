@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { sealedSubjectKeys, type SealedColumn } from '@sejam/privacy';
 import { keptSchemas } from '../../deploy/local/src/backup/kept-schemas.js';
+import { sealedLogKey } from '../../services/audit/src/log/log-key.js';
+import { sealedOfficerNames } from '../../services/intake/src/organisation/officer-names.js';
+import { sealedWebhookSecrets } from '../../services/routing/src/platform/webhook-secrets.js';
+import { sealedSigningKeys } from '../../services/routing/src/signing-key/signing-keys.js';
 
 /** Made again from the record, or of no worth to a service that starts anew. A table stands here or among the kept ones, never in neither. */
 const derived: Readonly<Record<string, readonly string[]>> = {
@@ -22,6 +27,28 @@ function tablesOf(folder: URL): string[] {
   const sql = readdirSync(folder).filter((file) => file.endsWith('.sql')).map((file) => readFileSync(new URL(file, folder), 'utf8'));
   return sql.flatMap((text) => [...text.matchAll(/^CREATE TABLE (\w+)/gm)].map((match) => match[1] as string));
 }
+
+/** Each service's own list, by which it seals anew at its start under another master key. */
+const sealed: Readonly<Record<string, readonly SealedColumn[]>> = {
+  intake: [sealedSubjectKeys, sealedOfficerNames],
+  routing: [sealedWebhookSecrets, sealedSigningKeys],
+  audit: [sealedLogKey],
+};
+
+function sealedColumnsOf(folder: URL): string[] {
+  const sql = readdirSync(folder).filter((file) => file.endsWith('.sql')).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  return sql.flatMap((text) => [...text.matchAll(/^CREATE TABLE (\w+) \(([^]*?)^\);/gm)].flatMap(([, table, body]) => [...(body ?? '').matchAll(/^ +(sealed\w*) /gm)].map((match) => `${table}.${match[1]}`)));
+}
+
+describe('A column that the master key seals', () => {
+  it.each(Object.entries(keptSchemas))('of %s lies in a table that is kept, and is sealed anew at the start', (service, { parts, tables, keyTables }) => {
+    const found = parts.flatMap(({ folder }) => sealedColumnsOf(folder));
+    expect((sealed[service] ?? []).map(({ table, column }) => `${table}.${column}`).sort()).toEqual(found.sort());
+    for (const name of found) expect([...tables, ...keyTables]).toContain(name.split('.')[0]);
+    const main = readFileSync(new URL(`../../services/${service}/src/main.ts`, import.meta.url), 'utf8');
+    expect(main.includes('resealAll(')).toBe(found.length > 0);
+  });
+});
 
 describe('A backup', () => {
   it.each(Object.entries(keptSchemas))('keeps every table of %s that cannot be made again', (_, { parts, tables, keyTables }) => {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fchmodSync, fchownSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KEY_BYTES, open, seal } from './seal.js';
 
@@ -10,19 +10,27 @@ export class MasterKeyFault extends Error {
 
 /**
  * Seals what is kept outside the record: subjects' keys, webhook secrets, officers' names. The first key of the file seals, every key of
- * it opens, so a key is rotated by putting a new one in front, sealing everything anew, and only then taking the old one out.
+ * it opens, so a key is rotated by putting a new one in front, sealing everything anew, and only then taking the old one out. Made from a
+ * file, it knows what another process has made of that file meanwhile: it opens what a newer instance has sealed, and seals with the key
+ * it began with as long as the file holds that.
  */
 export class MasterKey {
-  readonly #keys: ReadonlyMap<string, Buffer>;
-  /** The id of the key that seals. */
-  readonly currentId: string;
+  #keys: ReadonlyMap<string, Buffer>;
+  #currentId: string;
+  #version: string | undefined;
 
-  /** `source` is where the keys came from, for messages. */
-  constructor(keys: readonly Buffer[], readonly source = 'the master key') {
+  /** `source` is where the keys came from, for messages; `file` is read again when it has changed. */
+  constructor(keys: readonly Buffer[], readonly source = 'the master key', private readonly file?: string) {
     const first = keys[0];
     if (first === undefined) throw new MasterKeyFault(`${source} holds no key`);
     this.#keys = new Map(keys.map((key) => [masterKeyId(key), key]));
-    this.currentId = masterKeyId(first);
+    this.#currentId = masterKeyId(first);
+    this.#version = this.#versionOfFile();
+  }
+
+  /** The id of the key that seals. */
+  get currentId(): string {
+    return this.#currentId;
   }
 
   get ids(): readonly string[] {
@@ -31,7 +39,8 @@ export class MasterKey {
 
   /** As `<key id>.<base64url>`. `purpose` says what it is and whose, such as `['webhook-secret', 'tiktok', secretId]`; opening needs the same. */
   seal(plain: Uint8Array | string, purpose: readonly string[]): string {
-    return `${this.currentId}.${seal(this.#key(this.currentId), plain, ['master', this.currentId, ...purpose])}`;
+    this.#lookAgain();
+    return `${this.#currentId}.${seal(this.#key(this.#currentId), plain, ['master', this.#currentId, ...purpose])}`;
   }
 
   /** Throws MasterKeyFault when it was sealed under a key that is no longer in the file, SealBroken when it is not what was sealed. */
@@ -42,20 +51,51 @@ export class MasterKey {
 
   /** The same value under the current key; the very same text when it already is. */
   reseal(sealed: string, purpose: readonly string[]): string {
-    return sealedUnder(sealed) === this.currentId ? sealed : this.seal(this.open(sealed, purpose), purpose);
+    return sealedUnder(sealed) === this.#currentId ? sealed : this.seal(this.open(sealed, purpose), purpose);
   }
 
   /** Throws MasterKeyFault, naming the ids, when something that is kept was sealed under a key that this file does not hold. */
   mustHold(ids: Iterable<string>): void {
-    const missing = [...new Set(ids)].filter((id) => !this.#keys.has(id));
+    const missing = this.missing(ids);
     if (missing.length > 0) {
       throw new MasterKeyFault(`${this.source} does not hold master key ${missing.join(', ')}, under which secrets of this installation are sealed: put back the file from your backup`);
     }
   }
 
+  /** Those of the ids that the file does not hold. */
+  missing(ids: Iterable<string>): readonly string[] {
+    const wanted = [...new Set(ids)];
+    if (wanted.some((id) => !this.#keys.has(id))) this.#lookAgain();
+    return wanted.filter((id) => !this.#keys.has(id));
+  }
+
   #key(id: string): Buffer {
     this.mustHold([id]);
     return this.#keys.get(id) as Buffer;
+  }
+
+  /** A file that cannot be used now changes nothing: the keys in memory are as good as they were. */
+  #lookAgain(): void {
+    const version = this.#versionOfFile();
+    if (this.file === undefined || version === undefined || version === this.#version) return;
+    this.#version = version;
+    try {
+      const keys = keysIn(this.file);
+      this.#keys = new Map(keys.map((key) => [masterKeyId(key), key]));
+      if (!this.#keys.has(this.#currentId)) this.#currentId = masterKeyId(keys[0] as Buffer);
+    } catch (error) {
+      if (!(error instanceof MasterKeyFault)) throw error;
+    }
+  }
+
+  #versionOfFile(): string | undefined {
+    if (this.file === undefined) return undefined;
+    try {
+      const { ino, size, mtimeMs } = statSync(this.file);
+      return `${ino} ${size} ${mtimeMs}`;
+    } catch {
+      return undefined;
+    }
   }
 }
 
@@ -73,9 +113,12 @@ const HEADER = '# Sejam master keys: <id> <key>, the first one seals, all of the
 
 /** Reads the file that `SEJAM_MASTER_KEY_FILE` names. Throws MasterKeyFault, one sentence for each way in which it can be unusable. */
 export function loadMasterKey(file: string): MasterKey {
-  const text = readKeyFile(file);
+  return new MasterKey(keysIn(file), `The master key file ${file}`, file);
+}
+
+function keysIn(file: string): readonly Buffer[] {
   const keys: Buffer[] = [];
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
+  for (const [index, line] of readKeyFile(file).split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
     const [id, encoded = '', ...rest] = line.trim().split(/\s+/);
     const key = Buffer.from(encoded, 'base64url');
@@ -85,7 +128,7 @@ export function loadMasterKey(file: string): MasterKey {
     keys.push(key);
   }
   if (keys.length === 0) throw new MasterKeyFault(`The master key file ${file} holds no key: put it back from your backup`);
-  return new MasterKey(keys, `The master key file ${file}`);
+  return keys;
 }
 
 function readKeyFile(file: string): string {
@@ -119,18 +162,19 @@ export function createMasterKeyFile(file: string): MasterKey {
 
 /** Puts a new key in front, which seals from the next start on. The old ones stay until everything has been sealed anew. */
 export function addMasterKey(file: string): MasterKey {
-  loadMasterKey(file);
-  const kept = readFileSync(file, 'utf8').split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#')).map((line) => `${line}\n`);
-  writeDurably(file, HEADER + keyLine(randomBytes(KEY_BYTES)) + kept.join(''), 'replace');
+  replaceKeys(file, [randomBytes(KEY_BYTES), ...keysIn(file)]);
   return loadMasterKey(file);
 }
 
-/** Takes every key but the first out. Check before that nothing kept needs them: see `mustHold`. */
+/** Takes every key but the first out. Check before that nothing kept needs them: see `countSealed`. */
 export function dropOldMasterKeys(file: string): MasterKey {
-  const [current] = readFileSync(file, 'utf8').split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
-  loadMasterKey(file);
-  writeDurably(file, `${HEADER}${current}\n`, 'replace');
+  replaceKeys(file, keysIn(file).slice(0, 1));
   return loadMasterKey(file);
+}
+
+/** Whoever may read the old file may read the new one, and nobody else. */
+function replaceKeys(file: string, keys: readonly Buffer[]): void {
+  writeDurably(realpathSync(file), HEADER + keys.map(keyLine).join(''), 'replace');
 }
 
 function keyLine(key: Buffer): string {
@@ -141,8 +185,11 @@ function keyLine(key: Buffer): string {
 function writeDurably(file: string, text: string, how: 'new' | 'replace'): void {
   const fresh = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
+    const old = how === 'replace' ? statSync(file) : undefined;
     const handle = openSync(fresh, 'wx', 0o600);
     try {
+      if (old !== undefined && process.getuid?.() === 0) fchownSync(handle, old.uid, old.gid);
+      if (old !== undefined) fchmodSync(handle, old.mode & 0o640);
       writeFileSync(handle, text);
       fsyncSync(handle);
     } finally {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { addMasterKey, createMasterKeyFile, dropOldMasterKeys, loadMasterKey, MasterKey, sealedUnder } from './master-key.js';
-import { openSecret, resealSecret, sealSecret } from './secret-at-rest.js';
+import { openSecret, purposeOfSecret, sealSecret } from './secret-at-rest.js';
 
 const purpose = ['webhook-secret', 'tiktok', 's1'];
 
@@ -72,9 +72,9 @@ describe('the master key file', () => {
     expect(both.ids).toEqual([both.currentId, first.currentId]);
     expect(both.currentId).not.toBe(first.currentId);
     expect(openSecret(both, purpose, sealed)).toBe('whsec_abc');
-    const resealed = resealSecret(both, purpose, sealed);
+    const resealed = both.reseal(sealed, purposeOfSecret(purpose));
     expect(sealedUnder(resealed)).toBe(both.currentId);
-    expect(resealSecret(both, purpose, resealed)).toBe(resealed);
+    expect(both.reseal(resealed, purposeOfSecret(purpose))).toBe(resealed);
 
     const second = dropOldMasterKeys(file);
     expect(second.ids).toEqual([both.currentId]);
@@ -82,6 +82,38 @@ describe('the master key file', () => {
     expect(() => openSecret(second, purpose, sealed)).toThrow(`does not hold master key ${first.currentId}`);
     expect(() => second.mustHold([second.currentId, first.currentId])).toThrow('put back the file from your backup');
     expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it('stays readable for its group, and a link stays a link, when it is changed', () => {
+    createMasterKeyFile(file);
+    chmodSync(file, 0o640);
+    const link = join(folder, 'link.key');
+    symlinkSync(file, link);
+    const { ids } = addMasterKey(link);
+    expect(loadMasterKey(file).ids).toEqual(ids);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+  });
+
+  it('is read again by whoever began before it was changed: to open what was sealed since, and never to seal under a key that is out', () => {
+    const before = createMasterKeyFile(file);
+    const after = addMasterKey(file);
+    expect(before.open(after.seal('x', purpose), purpose).toString()).toBe('x');
+    expect(sealedUnder(before.seal('x', purpose))).toBe(before.ids[1]);
+    expect(before.currentId).not.toBe(after.currentId);
+    dropOldMasterKeys(file);
+    expect(sealedUnder(before.seal('x', purpose))).toBe(after.currentId);
+    expect(before.currentId).toBe(after.currentId);
+  });
+
+  it('may go away under those who have read it', () => {
+    const masterKey = createMasterKeyFile(file);
+    const sealed = masterKey.seal('x', purpose);
+    writeFileSync(file, 'no key');
+    expect(masterKey.open(masterKey.seal('y', purpose), purpose).toString()).toBe('y');
+    rmSync(file);
+    expect(masterKey.open(masterKey.seal('y', purpose), purpose).toString()).toBe('y');
+    expect(masterKey.open(sealed, purpose).toString()).toBe('x');
   });
 });
 

@@ -5,15 +5,15 @@ import type { MasterKey } from './master-key.js';
  * a row copied onto another does not open there.
  */
 export function sealSecret(masterKey: MasterKey, purpose: readonly string[], secret: string): string {
-  return masterKey.seal(secret, ['secret', ...purpose]);
+  return masterKey.seal(secret, purposeOfSecret(purpose));
 }
 
 /** Throws SealBroken, and MasterKeyFault when the master key that sealed it is not in the file. */
 export function openSecret(masterKey: MasterKey, purpose: readonly string[], sealed: string): string {
-  return masterKey.open(sealed, ['secret', ...purpose]).toString('utf8');
+  return masterKey.open(sealed, purposeOfSecret(purpose)).toString('utf8');
 }
 
-/** The same secret under the current master key; what is under it already is handed back as it is. */
-export function resealSecret(masterKey: MasterKey, purpose: readonly string[], sealed: string): string {
-  return masterKey.reseal(sealed, ['secret', ...purpose]);
+/** By which the master key itself opens it: for a SealedColumn. */
+export function purposeOfSecret(purpose: readonly string[]): readonly string[] {
+  return ['secret', ...purpose];
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { tx, type Client, type Migrations, type Pool } from '@sejam/postgres';
+import type { Client, Migrations, Pool } from '@sejam/postgres';
 import type { MasterKey } from './master-key.js';
 import { KEY_BYTES, open, seal } from './seal.js';
+import type { SealedColumn } from './sealed-column.js';
 
 /** The kept table of subjects' keys: part of the schema of the service that records reporters. */
 export const privacyMigrations: Migrations = { part: 'privacy', folder: new URL('../migrations/', import.meta.url) };
@@ -19,6 +20,8 @@ export interface FieldPlace {
 }
 
 const purpose = (subjectId: string): string[] => ['subject-key', subjectId];
+
+export const sealedSubjectKeys: SealedColumn = { table: 'subject_key', column: 'sealed_key', row: 'subject_id', purposeFrom: ['subject_id'], purpose: (subjectId = '') => purpose(subjectId) };
 
 /**
  * The subject's key, made if there is none. Committed when this resolves: call it before the event is appended and outside a transaction,
@@ -57,35 +60,6 @@ export function encryptFields<Name extends string>(subject: SubjectKey, place: F
 /** Throws SealBroken when a field does not belong to this subject, event and name. */
 export function decryptFields<Name extends string>(subject: SubjectKey, place: FieldPlace, fields: Readonly<Partial<Record<Name, string>>>): Partial<Record<Name, string>> {
   return mapFields(fields, (value, name) => open(subject.key, value, fieldContext(place, name)).toString('utf8'));
-}
-
-/** Throws MasterKeyFault when subjects' keys were sealed under a master key that the file does not hold. Called at start. */
-export async function checkSubjectKeys(client: Client, masterKey: MasterKey): Promise<void> {
-  const { rows } = await client.query<{ id: string }>(`SELECT DISTINCT split_part(sealed_key, '.', 1) AS id FROM subject_key`);
-  masterKey.mustHold(rows.map(({ id }) => id));
-}
-
-const RESEAL_BATCH = 500;
-
-/**
- * Seals every subject's key anew under the current master key, some hundred at a time, and resolves with their number. May be interrupted and
- * repeated, and run beside services that read and write. A key forgotten meanwhile stays forgotten.
- */
-export async function resealSubjectKeys(pool: Pool, masterKey: MasterKey): Promise<number> {
-  for (let resealed = 0; ; ) {
-    const rowCount = await tx(pool, async (client) => {
-      const { rows } = await client.query<{ subject_id: string; sealed_key: string }>(
-        `SELECT subject_id, sealed_key FROM subject_key WHERE split_part(sealed_key, '.', 1) <> $1 ORDER BY subject_id LIMIT $2 FOR UPDATE`,
-        [masterKey.currentId, RESEAL_BATCH],
-      );
-      for (const row of rows) {
-        await client.query('UPDATE subject_key SET sealed_key = $2 WHERE subject_id = $1', [row.subject_id, masterKey.reseal(row.sealed_key, purpose(row.subject_id))]);
-      }
-      return rows.length;
-    });
-    resealed += rowCount;
-    if (rowCount < RESEAL_BATCH) return resealed;
-  }
 }
 
 function fieldContext({ stream, eventId }: FieldPlace, name: string): string[] {

@@ -6,7 +6,7 @@ import { startEventStore, type RunningEventStore } from '@sejam/embedded-eventst
 import { domainClock, type EventStore, type NewEvent } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { postgresMigrations, type Pool } from '@sejam/postgres';
-import { createMasterKeyFile, type MasterKey } from '@sejam/privacy';
+import { addMasterKey, createMasterKeyFile, dropOldMasterKeys, resealAll, type MasterKey } from '@sejam/privacy';
 import { createLogger, hostSettings, IdentityDirectory, newApiKey, readConfig, startService, type RunningService } from '@sejam/service-host';
 import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
 import { noteSigner, openCheckpoint, parsePolicy, parseTlogProof, sha256, verifyTlogProof, type NoteSigner } from '@sejam/transparency-log';
@@ -21,7 +21,7 @@ import { Alarms } from './log/alarms.js';
 import { askWitnesses } from './log/ask-witnesses.js';
 import { compareWithRecord } from './log/compare-record.js';
 import { integrateEvents, type Integration } from './log/integrate-events.js';
-import { openLogKey } from './log/log-key.js';
+import { openLogKey, sealedLogKey } from './log/log-key.js';
 import { newestCheckpoint } from './log/signed-checkpoints.js';
 import { TransparencyLog } from './log/transparency-log.js';
 import { createWitnessServer } from './witness/witness-server.js';
@@ -133,6 +133,16 @@ async function exported(service: RunningService, name = 'bundle'): Promise<strin
   await exportBundle({ url: service.url, key: keys.auditor.key, out, now: new Date('2024-11-24T12:00:00Z') });
   return out;
 }
+
+describe('The key of the log', () => {
+  it('is the same one under another master key', async () => {
+    const newer = addMasterKey(join(home, 'master.key'));
+    const again = () => resealAll({ pool, masterKey: newer, columns: [sealedLogKey], log });
+    expect([await again(), await again()]).toEqual([1, 0]);
+    dropOldMasterKeys(join(home, 'master.key'));
+    expect((await openLogKey(pool, newer, 'sejam/test')).verifier.vkey).toBe(signer.verifier.vkey);
+  });
+});
 
 describe('the log', () => {
   it('covers every event of the record, in order and nothing else, and an export of it verifies', async () => {

@@ -1,4 +1,4 @@
-import { loadMasterKey } from '@sejam/privacy';
+import { loadMasterKey, resealAll } from '@sejam/privacy';
 import { connectParts, IdentityDirectory, patiently, readAnswers, runService, StartFault } from '@sejam/service-host';
 import { auditAccess } from './access.js';
 import { AuditModule } from './audit.module.js';
@@ -8,7 +8,7 @@ import { askWitnesses } from './log/ask-witnesses.js';
 import { compareWithRecord } from './log/compare-record.js';
 import { integrateEvents } from './log/integrate-events.js';
 import { LogHalted } from './log/log-faults.js';
-import { openLogKey } from './log/log-key.js';
+import { openLogKey, sealedLogKey } from './log/log-key.js';
 import { logFigures } from './log/log-figures.js';
 import { TransparencyLog } from './log/transparency-log.js';
 import { watchDeletions } from './log/watch-deletions.js';
@@ -23,6 +23,7 @@ await runService('audit', async (context) => {
   const alarms = new Alarms(pool, log, (kind) => figures.alarms.inc({ kind }));
 
   await patiently('PostgreSQL', context, () => alarms.recall().then(() => true));
+  await patiently('PostgreSQL', context, () => resealAll({ pool, masterKey, columns: [sealedLogKey], log }));
   const signer = await patiently('PostgreSQL', context, () => openLogKey(pool, masterKey, config.logOrigin ?? `sejam/${record.recordId}`).catch(refuseToStart));
   await patiently('the record', context, async () => {
     await compareWithRecord(pool, store).catch(async (error: unknown) => {

@@ -27,11 +27,12 @@ export type Answer = {
 export function intakeParts() {
   const keys: Record<string, string> = {};
   for (const { holders } of seeds) for (const name of Object.keys(holders)) keys[name] = newApiKey(name.toLowerCase()).key;
-  return { keys, clock: fakeClock(), masterKey: createMasterKeyFile(join(mkdtempSync(join(tmpdir(), 'sejam-')), 'master.key')) };
+  const masterKeyFile = join(mkdtempSync(join(tmpdir(), 'sejam-')), 'master.key');
+  return { keys, clock: fakeClock(), masterKeyFile, masterKey: createMasterKeyFile(masterKeyFile) };
 }
 
 /** One instance of intake over a store and a schema, without bus. Every line that it logs goes into `lines`. */
-export async function startIntake({ store, pool, keys, clock, masterKey, lines = [] }: ReturnType<typeof intakeParts> & { store: EventStore; pool: Pool; lines?: string[] }) {
+export async function startIntake({ store, pool, keys, clock, masterKey, lines = [] }: Omit<ReturnType<typeof intakeParts>, 'masterKeyFile'> & { store: EventStore; pool: Pool; lines?: string[] }) {
   const transact = transactor(store, clock);
   await seedOrganisations(transact, { baseUrl: '', recordId: 'r', keys, webhookSecrets: {} }, new Date());
   const directory = new IdentityDirectory().alwaysFresh();

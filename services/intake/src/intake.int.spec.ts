@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { memoryEventStore } from '@sejam/event-sourcing/testing';
 import type { Pool } from '@sejam/postgres';
+import { addMasterKey, countSealed, dropOldMasterKeys, loadMasterKey, resealAll, sealedSubjectKeys } from '@sejam/privacy';
+import { createLogger } from '@sejam/service-host';
 import { testDatabase, type TestDatabase } from '@sejam/testkit';
 import { intakeAccess } from './access.js';
 import { intakeSchema, intakeParts, newReport, startIntake, videoId as video, type Answer } from './intake.example.js';
+import { sealedOfficerNames } from './organisation/officer-names.js';
 
 const store = memoryEventStore();
 const parts = intakeParts();
@@ -230,5 +233,27 @@ describe('organisations and keys', () => {
         expect(status).toBeLessThan(500);
       }
     }
+  });
+});
+
+describe('Another master key', () => {
+  it('seals reporters and officers anew, while an instance that began before it reads on', async () => {
+    const named = { headers: { 'idempotency-key': 'officer-of-two-keys' }, name: 'Budi Santoso' };
+    const addOfficer = (on: typeof intake, name = named.name) => on.call('POST', '/v1/organisations/kpu/officers', keys['operator'], { name }, named.headers);
+    const { body } = await submit({ reporter: { name: 'Ani Lestari' } });
+    const officer = await addOfficer(intake);
+    const nameOn = async (on: typeof intake) => (await on.call('GET', `/v1/reports/${body.id}`, keys['bawaslu'])).body.reporter;
+
+    const masterKey = addMasterKey(parts.masterKeyFile);
+    expect(await resealAll({ pool, masterKey, columns: [sealedSubjectKeys, sealedOfficerNames], log: createLogger({ name: 'intake', level: 'silent' }) })).toBeGreaterThanOrEqual(2);
+    expect(new Set((await countSealed(pool, ['intake'])).map(({ table, id }) => `${table} ${id}`))).toEqual(new Set([`officer ${masterKey.currentId}`, `subject_key ${masterKey.currentId}`]));
+    expect(await nameOn(intake)).toEqual({ name: 'Ani Lestari' });
+
+    dropOldMasterKeys(parts.masterKeyFile);
+    const next = await startIntake({ store, pool, ...parts, masterKey: loadMasterKey(parts.masterKeyFile) });
+    expect(await nameOn(next)).toEqual({ name: 'Ani Lestari' });
+    expect((await addOfficer(next)).body).toEqual(officer.body);
+    expect(await addOfficer(next, 'Somebody Else')).toMatchObject({ status: 409, body: { code: 'request.key-reused' } });
+    await next.stop();
   });
 });

@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { domainClock, openRecord, record, recordStreamId, transactor } from '@sejam/event-sourcing';
-import { IdentityDirectory, newApiKey, type Credentials } from '@sejam/service-host';
-import { testEventStore, type TestEventStore } from '@sejam/testkit';
+import { postgresMigrations, type Pool } from '@sejam/postgres';
+import { addMasterKey, createMasterKeyFile, createSubjectKey, dropOldMasterKeys, loadMasterKey, privacyMigrations, resealAll, sealedSubjectKeys } from '@sejam/privacy';
+import { createLogger, IdentityDirectory, newApiKey, type Credentials } from '@sejam/service-host';
+import { testDatabase, testEventStore, type TestDatabase, type TestEventStore } from '@sejam/testkit';
 import { run } from './keys-cli.js';
 import type { OrganisationEvent } from './organisation/organisation.js';
 import { seedOrganisations, seeds } from './organisation/seed-organisations.js';
@@ -94,5 +96,74 @@ describe('npx sejam-keys rotate', () => {
     ['no organisation', ['rotate'], { SEJAM_HOME: home }, 2, /^sejam-keys: /],
   ])('says in a sentence what is wrong with %s', async (_, args, env, exitCode, sentence) => {
     expect(await sejamKeys(args, env)).toEqual({ exitCode, said: expect.stringMatching(sentence) });
+  });
+});
+
+describe('npx sejam-keys master-key', () => {
+  let database: TestDatabase;
+  let pool: Pool;
+  const keyFile = join(home, 'master.key');
+  const env = () => ({ SEJAM_HOME: home, DATABASE_URL: database.url });
+  const reseal = () => resealAll({ pool, masterKey: loadMasterKey(keyFile), columns: [sealedSubjectKeys], log: createLogger({ name: 'intake', level: 'silent' }) });
+  const keysOfFile = () => readFileSync(keyFile, 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split(' ')[1] as string);
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    pool = await database.pool('intake', [postgresMigrations, privacyMigrations]);
+  });
+  afterAll(() => database.drop());
+  beforeEach(async () => {
+    rmSync(keyFile, { force: true });
+    await pool.query('TRUNCATE subject_key');
+    const masterKey = createMasterKeyFile(keyFile);
+    for (const id of ['s1', 's2']) await createSubjectKey(pool, masterKey, id);
+  });
+
+  it('shows the ids and how much lies under which, and never a key', async () => {
+    const { currentId: old } = loadMasterKey(keyFile);
+    const { currentId } = addMasterKey(keyFile);
+    await createSubjectKey(pool, loadMasterKey(keyFile), 's3');
+    const shown = await sejamKeys(['master-key'], env());
+    expect(shown.exitCode).toBe(0);
+    expect(shown.said).toMatch(new RegExp(`holds 2 keys:\n  ${currentId}  seals\n  ${old}  opens what was sealed before\n`));
+    for (const [id, values] of [[currentId, 1], [old, 2]]) expect(shown.said).toMatch(new RegExp(`intake\\.subject_key +${id}  ${values}\n`));
+    for (const key of keysOfFile()) expect(shown.said).not.toContain(key);
+    dropOldMasterKeys(keyFile);
+    expect((await sejamKeys(['master-key'], env())).said).toMatch(new RegExp(`${old}  2  the file does not hold this key: put it back from your backup\n`));
+  });
+
+  it('is added in front, and retired when nothing is kept under the old one any more', async () => {
+    const { currentId: old } = loadMasterKey(keyFile);
+    const added = await sejamKeys(['master-key', 'add'], { SEJAM_HOME: home });
+    const { currentId, ids } = loadMasterKey(keyFile);
+    expect(ids).toEqual([currentId, old]);
+    expect(added).toEqual({ exitCode: 0, said: expect.stringContaining(`Master key ${currentId} stands in front in ${keyFile}`) });
+
+    expect(await sejamKeys(['master-key', 'retire'], env())).toEqual({ exitCode: 1, said: `No key is retired: intake.subject_key holds 2 under ${old}; restart intake: a service seals anew at its start.\n` });
+    expect(loadMasterKey(keyFile).ids).toEqual(ids);
+    expect(await reseal()).toBe(2);
+
+    const retired = await sejamKeys(['master-key', 'retire'], env());
+    expect(retired).toEqual({ exitCode: 0, said: expect.stringMatching(new RegExp(`^Master key ${old} is retired[^]*Backups made before everything was sealed anew need it still`)) });
+    expect(loadMasterKey(keyFile).ids).toEqual([currentId]);
+    expect(await sejamKeys(['master-key', 'retire'], env())).toEqual({ exitCode: 0, said: `${keyFile} holds one key alone, ${currentId}: there is none to retire.\n` });
+    for (const key of keysOfFile()) expect(added.said + retired.said).not.toContain(key);
+  });
+
+  it('is not retired by the word of a database in which nothing is sealed', async () => {
+    addMasterKey(keyFile);
+    await pool.query('TRUNCATE subject_key');
+    expect(await sejamKeys(['master-key', 'retire'], env())).toEqual({ exitCode: 1, said: 'The database holds nothing that is sealed: name the one of this installation in DATABASE_URL.\n' });
+    expect(loadMasterKey(keyFile).ids).toHaveLength(2);
+  });
+
+  it.each<[string, readonly string[], Record<string, string>, number, RegExp]>([
+    ['a folder without installation', ['add'], { SEJAM_HOME: '/nonexistent' }, 1, /^There is no master key file \/nonexistent\/master.key: name it in SEJAM_MASTER_KEY_FILE, or the data folder in SEJAM_HOME\.\n$/],
+    ['a master key file that is lost', ['add'], { SEJAM_MASTER_KEY_FILE: '/nonexistent/key' }, 1, /^The master key file \/nonexistent\/key is missing: put it back/],
+    ['no database', [], { SEJAM_HOME: home }, 1, /^No Sejam runs on .*: start it by "npm start", or name the database in DATABASE_URL\.\n$/],
+    ['a database that is away', [], { SEJAM_HOME: home, DATABASE_URL: 'postgres://a:b@127.0.0.1:9/c' }, 1, /^The database cannot be reached now\.\n$/],
+    ['another word', ['drop'], { SEJAM_HOME: home }, 2, /^sejam-keys: /],
+  ])('says in a sentence what is wrong with %s', async (_, args, environment, exitCode, sentence) => {
+    expect(await sejamKeys(['master-key', ...args], environment)).toEqual({ exitCode, said: expect.stringMatching(sentence) });
   });
 });

@@ -4,15 +4,23 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { domainClock, isDomainError, readRecord, transactor } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
+import { MasterKeyFault } from '@sejam/privacy';
 import { createLogger, keyIdOf, readCredentials, StartFault } from '@sejam/service-host';
+import { putKeyInFront, retireOldKeys, showMasterKeys, type MasterKeyAction } from './master-key-cli.js';
 import { rotateKeys, type RotatedKey } from './organisation/rotate-keys.js';
 
-const USAGE = `sejam-keys: new keys for those who lost theirs, on the host
+const USAGE = `sejam-keys: new keys for those who lost theirs, and another master key, on the host
 
   sejam-keys rotate <organisation>... [--overlap <minutes>]   new keys for every active key; the old ones end after the overlap, at once without it
+  sejam-keys master-key                                       which master keys there are, and how much is kept under which; never a key itself
+  sejam-keys master-key add                                   puts a new master key in front; services seal anew at their next start
+  sejam-keys master-key retire                                takes the old ones out, once nothing is kept under them
 
-Finds the event store by EVENTSTORE_URL, or by the data folder of a running "npm start" (SEJAM_HOME, .sejam without it). New keys are printed once,
-and put into the credentials file (SEJAM_CREDENTIALS_FILE, or that of the data folder) where it is there.`;
+Finds the event store by EVENTSTORE_URL and the database by DATABASE_URL, or by the data folder of a running "npm start" (SEJAM_HOME, .sejam without
+it). New keys are printed once, and put into the credentials file (SEJAM_CREDENTIALS_FILE, or that of the data folder) where it is there. The
+master keys lie in SEJAM_MASTER_KEY_FILE, or in the data folder.`;
+
+const masterKeyActions = new Map<string, MasterKeyAction>([['show', showMasterKeys], ['add', putKeyInFront], ['retire', retireOldKeys]]);
 
 /** Runs the command line; resolves with the exit code. */
 export async function run(args: readonly string[], env: Readonly<Record<string, string | undefined>> = process.env): Promise<number> {
@@ -22,19 +30,22 @@ export async function run(args: readonly string[], env: Readonly<Record<string, 
   } catch (error) {
     return complain(`${(error as Error).message}\n\n${USAGE}`, 2);
   }
-  const { values, positionals: [command, ...organisations] } = parsed;
+  const { values, positionals: [command, ...rest] } = parsed;
   if (values.help) {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
   const overlapMinutes = Number(values.overlap);
-  if (command !== 'rotate' || organisations.length === 0) return complain(USAGE, 2);
+  const [action = 'show', ...more] = rest;
+  const onMasterKey = command === 'master-key' && more.length === 0 ? masterKeyActions.get(action) : undefined;
+  if (onMasterKey === undefined && (command !== 'rotate' || rest.length === 0)) return complain(USAGE, 2);
   if (!Number.isInteger(overlapMinutes) || overlapMinutes < 0 || overlapMinutes > 1440) return complain('The overlap is a whole number of minutes from 0 to 1440.', 2);
   try {
-    await rotate(organisations, overlapMinutes, env);
+    if (onMasterKey === undefined) await rotate(rest, overlapMinutes, env);
+    else await onMasterKey(env, (line) => void process.stdout.write(`${line}\n`));
     return 0;
   } catch (error) {
-    if (!isDomainError(error) && !(error instanceof StartFault) && (error as Error).name !== 'StoreUnavailable') throw error;
+    if (!isDomainError(error) && !(error instanceof StartFault || error instanceof MasterKeyFault) && (error as Error).name !== 'StoreUnavailable') throw error;
     return complain(`${(error as Error).message.replace(/\.?$/, '.')}`, 1);
   }
 }

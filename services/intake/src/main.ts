@@ -1,5 +1,5 @@
 import { BusTransport, type Consumer } from '@sejam/bus';
-import { checkSubjectKeys, loadMasterKey } from '@sejam/privacy';
+import { loadMasterKey, resealAll, sealedSubjectKeys } from '@sejam/privacy';
 import { busState, connectParts, followCheckpoint, IdentityDirectory, keepConsumerFigures, parkedAccess, patiently, readAnswers, readCredentials, refuseOtherRecordsTopics, runService, StartFault, startThread, transactorForRequests, withParkedMessages } from '@sejam/service-host';
 import { intakeAccess } from './access.js';
 import { intakeConfig } from './config.js';
@@ -9,6 +9,7 @@ import { intakeMigrations } from './intake-migrations.js';
 import { IntakeModule } from './intake.module.js';
 import type { IntakePorts } from './intake-ports.js';
 import { keepKeyUse } from './organisation/key-use.js';
+import { sealedOfficerNames } from './organisation/officer-names.js';
 import { isSeeded, seedOrganisations } from './organisation/seed-organisations.js';
 import { IdempotencyKeys } from './report/idempotency-keys.js';
 
@@ -19,7 +20,6 @@ await runService('intake', async (context) => {
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'intake', config, migrations: intakeMigrations, rememberedEvents: 0 }, context);
   const directory = new IdentityDirectory().alwaysFresh();
   await patiently('the organisations', context, async () => {
-    await checkSubjectKeys(pool, masterKey);
     if (config.credentialsFile !== undefined) await seedOrganisations(transact, readCredentials(config.credentialsFile, record.recordId), new Date());
     else if (!(await isSeeded(store))) throw new StartFault('The record has no organisations yet: give the credentials file of the first start in SEJAM_CREDENTIALS_FILE');
     for await (const event of store.readAll({ prefixes: ['organisation-'] })) directory.apply(event);
@@ -27,6 +27,7 @@ await runService('intake', async (context) => {
   });
   const again = await patiently('the erasures', context, () => forgetErased({ store, pool }));
   if (again > 0) log.warn({ deleted: again }, 'Keys or names of people who were erased were there again and are deleted');
+  await patiently('PostgreSQL', context, () => resealAll({ pool, masterKey, columns: [sealedSubjectKeys, sealedOfficerNames], log }));
   const keys = store.subscribe({ name: 'keys', prefixes: ['organisation-'], handle: (events) => Promise.resolve(events.forEach((event) => directory.apply(event))) });
   onClose(() => keys.stop());
 

@@ -1,6 +1,6 @@
 import { busMigrations, runConsumer, runPublisher } from '@sejam/bus';
 import { runProjection } from '@sejam/postgres';
-import { loadMasterKey } from '@sejam/privacy';
+import { loadMasterKey, resealAll } from '@sejam/privacy';
 import { createShortLinkFollower } from '@sejam/webhooks';
 import { connectParts, followCheckpoint, followIdentities, IdentityDirectory, identityMigrations, keepConsumerFigures, patiently, readAnswers, readCredentials, refuseOtherRecordsTopics, runService, StartFault } from '@sejam/service-host';
 import { routingAccess } from './access.js';
@@ -12,12 +12,12 @@ import { countDeliveries } from './delivery/count-deliveries.js';
 import { applyDeliveries, deliveryMigrations } from './delivery/delivery-view.js';
 import { PlatformDirectory } from './platform/platform-directory.js';
 import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
-import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
+import { platformMigrations, sealedWebhookSecrets, WebhookSecrets } from './platform/webhook-secrets.js';
 import { RoutingModule } from './routing.module.js';
 import type { RoutingPorts } from './routing-ports.js';
 import { FollowShortLinks, isFullAddress, shortLinkHosts } from './short-link/follow-short-links.js';
 import { applyHolds, shortLinkMigrations } from './short-link/hold-view.js';
-import { SigningKeys } from './signing-key/signing-keys.js';
+import { sealedSigningKeys, SigningKeys } from './signing-key/signing-keys.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
 import { countOrders } from './takedown/count-orders.js';
 import { driveMerges } from './takedown/drive-merges.js';
@@ -35,6 +35,7 @@ await runService('routing', async (context) => {
   const migrations = [takedownMigrations, platformMigrations, deliveryMigrations, shortLinkMigrations, approvalMigrations, busMigrations, identityMigrations];
   const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'routing', config, migrations }, context);
 
+  await patiently('PostgreSQL', context, () => resealAll({ pool, masterKey, columns: [sealedWebhookSecrets, sealedSigningKeys], log }));
   const secrets = new WebhookSecrets(pool, masterKey);
   await patiently('the platforms', context, async () => {
     if (config.credentialsFile !== undefined) {

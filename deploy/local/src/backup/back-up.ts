@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backUpRecord } from '@sejam/embedded-eventstore';
 import { createPool, tx, type Client, type Pool } from '@sejam/postgres';
+import { countSealed, loadMasterKey, type SealedCount } from '@sejam/privacy';
 import { StartFault } from '@sejam/service-host';
 import { isLogged } from '@sejam/transparency-log';
 import { DataFolder } from '../data-folder.js';
@@ -53,15 +54,19 @@ export async function backUp(options: BackUpOptions): Promise<BackupFacts> {
       say(`the record is copied and checked: ${events} events`);
     } else say('the record is left to the tools of its own event store; its backup must be older than this one');
 
-    const { recordId, schemas } = await consistently(source.pool, async (client) => {
+    const { recordId, schemas, sealed } = await consistently(source.pool, async (client) => {
       const rows = await copyTables(client, main, 'tables');
       say(`the kept tables are copied: ${rows} rows`);
-      return describeSchemas(client);
+      return { ...(await describeSchemas(client)), sealed: await countSealed(client, services) };
     });
     if (existsSync(join(home, 'ports.json'))) copy(join(home, 'ports.json'), main.file('ports.json'));
 
-    await consistently(source.pool, (client) => copyTables(client, keys, 'keyTables'));
+    const sealedKeys = await consistently(source.pool, async (client) => {
+      await copyTables(client, keys, 'keyTables');
+      return countSealed(client, services);
+    });
     copy(options.masterKeyFile, keys.file('master.key'));
+    refuseRetiredKeys(keys.file('master.key'), [...sealed, ...sealedKeys]);
     if (existsSync(options.credentialsFile)) copy(options.credentialsFile, keys.file('credentials.json'));
     else say('there is no credentials file to copy');
     say('the keys are copied');
@@ -77,6 +82,12 @@ export async function backUp(options: BackUpOptions): Promise<BackupFacts> {
   } finally {
     await source.close();
   }
+}
+
+/** A master key may have been retired since the tables were copied: the copy would not open. */
+function refuseRetiredKeys(masterKeyFile: string, sealed: readonly SealedCount[]): void {
+  const missing = loadMasterKey(masterKeyFile).missing(sealed.map(({ id }) => id));
+  if (missing.length > 0) throw new StartFault(`What was copied is sealed under master key ${missing.join(', ')}, which the master key file does not hold: if it was retired meanwhile, make the backup again`);
 }
 
 async function copyTables(client: Client, to: BackupWriter, which: 'tables' | 'keyTables'): Promise<number> {

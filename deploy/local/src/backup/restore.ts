@@ -6,11 +6,12 @@ import { backUpRecord, checkRecord, startEventStore } from '@sejam/embedded-even
 import { readRecord } from '@sejam/event-sourcing';
 import { connectEventStore } from '@sejam/eventstoredb';
 import { endLeftoverPostgres } from '@sejam/postgres';
+import { loadMasterKey } from '@sejam/privacy';
 import { createLogger, StartFault } from '@sejam/service-host';
 import { isLogged } from '@sejam/transparency-log';
 import { DataFolder, restoringFolder } from '../data-folder.js';
 import { openBackup, sync, type Manifest } from './backup-folder.js';
-import { buildSchemas, refuseSchemas, swapSchemas } from './restored-schemas.js';
+import { buildSchemas, refuseSchemas, sealedUnderIds, swapSchemas } from './restored-schemas.js';
 import { temporaryPostgres } from './temporary-postgres.js';
 
 export interface RestoreOptions {
@@ -120,6 +121,10 @@ async function build(
     const url = options.databaseUrl ?? server?.url ?? '';
     const rows = await buildSchemas(url, { from, keysFrom, main, events, keepRecord: options.keepRecord });
     say(`the kept tables are put back: ${rows} rows; all others are empty and are made again at the next start`);
+    const masterKeyFile = options.masterKeyFile ?? folder.file('master.key');
+    const missing = existsSync(masterKeyFile) ? loadMasterKey(masterKeyFile).missing(await sealedUnderIds(url)) : [];
+    // Newer keys, and the master key was changed in between: no reason to hold back what can be put back.
+    for (const id of missing) say(`master key ${id}, under which some of it is sealed, is not in master.key: put the line ${id} of a copy of the keys that has it below the others, before the next start`);
     return await swapSchemas(url, stamp);
   } finally {
     await server?.stop();

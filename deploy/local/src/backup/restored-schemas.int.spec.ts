@@ -9,7 +9,7 @@ import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
 import type { Manifest } from './backup-folder.js';
 import { keptSchemas } from './kept-schemas.js';
 import { writeRows } from './kept-rows.js';
-import { buildSchemas, refuseSchemas, swapSchemas } from './restored-schemas.js';
+import { buildSchemas, refuseSchemas, sealedUnderIds, swapSchemas } from './restored-schemas.js';
 
 const TOPIC = 'sejam.test.v1';
 
@@ -34,9 +34,12 @@ describe('Schemas that are put back', () => {
     tx(pool, async (client) => {
       for (const table of tables) await writeRows(client, pool.schema, table, join(from, 'tables', `${pool.schema}.${table}.ndjson`));
     });
-  const putBack = async (events = 0): Promise<number> => {
+  const build = (events = 0): Promise<number> => {
     const main: Manifest = { format: 'sejam-backup@1', part: 'record', backupId: 'b', recordId: 'r', takenAt: '2024-11-27T05:00:00.000Z', store: 'copied', schemas: {}, files: [] };
-    const rows = await buildSchemas(target.url, { from, keysFrom: from, main, events, keepRecord: false });
+    return buildSchemas(target.url, { from, keysFrom: from, main, events, keepRecord: false });
+  };
+  const putBack = async (events = 0): Promise<number> => {
+    const rows = await build(events);
     await swapSchemas(target.url, '20241127T050000Z');
     return rows;
   };
@@ -128,6 +131,17 @@ describe('Schemas that are put back', () => {
     expect((await restored.query<{ detail: string }>('SELECT kind, detail FROM alarm')).rows).toEqual([
       { kind: 'record-restored', detail: 'The record was put back from a backup of 2024-11-27T05:00:00.000Z, with 10 events; 2 checkpoints had been signed over more, the newest of them:\nnote of 12' },
     ]);
+  });
+
+  it('tell under which master keys they are sealed before they take their names, whatever those that answer say', async () => {
+    const [intake, routing] = [await source.pool('intake', keptSchemas.intake.parts), await source.pool('routing', keptSchemas.routing.parts)];
+    await intake.query(`INSERT INTO subject_key VALUES ('s1', 'k1.x'), ('s2', 'k2.x')`);
+    await routing.query(`INSERT INTO signing_key VALUES ('sejam-1', 'k1.y')`);
+    await keep(intake, 'subject_key');
+    await keep(routing, 'signing_key');
+    await (await target.pool('routing', keptSchemas.routing.parts)).query(`INSERT INTO signing_key VALUES ('sejam-1', 'k3.y')`);
+    await build();
+    expect(await sealedUnderIds(target.url)).toEqual(new Set(['k1', 'k2']));
   });
 
   it('are refused where there are some already, or take their place while those are set aside', async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPool, migrate, tx, type Client, type Pool } from '@sejam/postgres';
+import { countSealed } from '@sejam/privacy';
 import { StartFault } from '@sejam/service-host';
 import { services } from '../services.js';
 import type { Manifest } from './backup-folder.js';
@@ -57,6 +58,11 @@ export async function buildSchemas(url: string, { from, keysFrom, main, events, 
     });
   }
   return rows;
+}
+
+/** Under which master keys that lies which was built. */
+export async function sealedUnderIds(url: string): Promise<ReadonlySet<string>> {
+  return connected(url, 'public', async (pool) => new Set((await countSealed(pool, services.map(nextOf))).map(({ id }) => id)));
 }
 
 /** Gives the built schemas their names, all in one transaction, and those that bore them others; resolves with these. */

@@ -4,6 +4,7 @@ import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsInt, IsISO860
 import { DomainError } from '@sejam/event-sourcing';
 import { fingerprint, MayBeAbsent, newApiKey, organisationKinds, RequestCause, roles } from '@sejam/service-host';
 import { PORTS, type IntakePorts } from '../intake-ports.js';
+import { purposeOfName } from './officer-names.js';
 import {
   addOfficer, issueKey, organisation, register, revokeKey, rotateKey,
   type Organisation, type OrganisationEvent, type OrganisationKind, type PartnerKind, type Role,
@@ -94,7 +95,7 @@ export class ManageOrganisations {
     const { pool, masterKey } = this.ports;
     const holder = `officer:${randomUUID()}`;
     // Before the event that refers to it; a name without an event is removed again.
-    await pool.query('INSERT INTO officer (holder, organisation, sealed_name) VALUES ($1, $2, $3)', [holder, id, masterKey.seal(name, ['officer', holder])]);
+    await pool.query('INSERT INTO officer (holder, organisation, sealed_name) VALUES ($1, $2, $3)', [holder, id, masterKey.seal(name, purposeOfName(holder))]);
     const removeName = () => pool.query('DELETE FROM officer WHERE holder = $1', [holder]);
     try {
       const { events, first } = await this.#transact(id, cause, (state) => addOfficer(state, { holder }));
@@ -113,7 +114,7 @@ export class ManageOrganisations {
   /** A retry is told from another request by the name that was kept; one that was erased since is compared with nothing. */
   async #refuseOtherName(holder: string, name: string): Promise<void> {
     const { rows } = await this.ports.pool.query<{ sealed_name: string }>('SELECT sealed_name FROM officer WHERE holder = $1', [holder]);
-    if (rows[0] !== undefined && this.ports.masterKey.open(rows[0].sealed_name, ['officer', holder]).toString('utf8') !== name) {
+    if (rows[0] !== undefined && this.ports.masterKey.open(rows[0].sealed_name, purposeOfName(holder)).toString('utf8') !== name) {
       throw new DomainError('request.key-reused', 'conflict', 'This Idempotency-Key was used before, for another request');
     }
   }

@@ -10,7 +10,7 @@ import { platforms, takedownIdOf } from '@sejam/content';
 import { legalBases } from '@sejam/contracts';
 import { domainClock, transactor, type StoredEvent } from '@sejam/event-sourcing';
 import { postgresMigrations, runProjection, type Pool, type Projection } from '@sejam/postgres';
-import { createMasterKeyFile, type MasterKey } from '@sejam/privacy';
+import { addMasterKey, countSealed, createMasterKeyFile, dropOldMasterKeys, resealAll, type MasterKey } from '@sejam/privacy';
 import { createLogger, hostSettings, IdentityDirectory, Metrics, newApiKey, readConfig, startService, type RunningService } from '@sejam/service-host';
 import { eventually, testDatabase, testEventStore, type TestDatabase, type TestEventStore } from '@sejam/testkit';
 import { generateSecret, generateSigningKeyPair, parseAllowList, sign, verify } from '@sejam/webhooks';
@@ -19,14 +19,14 @@ import { routingAccess } from '../access.js';
 import { Courier } from '../delivery/courier.js';
 import { applyDeliveries, deliveryMigrations } from '../delivery/delivery-view.js';
 import { RoutingModule } from '../routing.module.js';
-import { SIGNING_KEYRING, SigningKeys } from '../signing-key/signing-keys.js';
+import { sealedSigningKeys, SIGNING_KEYRING, SigningKeys } from '../signing-key/signing-keys.js';
 import { Takedowns } from '../takedown/act-on-takedown.js';
 import { KnownRequests } from '../takedown/known-requests.js';
 import { joining } from '../takedown/takedown.example.js';
 import { applyTakedowns, takedownMigrations } from '../takedown/takedown-view.js';
 import { PlatformDirectory } from './platform-directory.js';
 import { seedPlatforms } from './seed-platforms.js';
-import { platformMigrations, WebhookSecrets } from './webhook-secrets.js';
+import { platformMigrations, sealedWebhookSecrets, WebhookSecrets } from './webhook-secrets.js';
 
 let database: TestDatabase;
 let record: TestEventStore;
@@ -354,6 +354,27 @@ describe('our own key', () => {
     expect(await elsewhere.inForce()).toHaveLength(1);
     expect((await history(`signingkey-${SIGNING_KEYRING}`)).at(-1)?.data).toMatchObject({ cause: 'loss' });
     await elsewhere.stop();
+  });
+});
+
+describe('another master key', () => {
+  it('seals our own keys and the secrets of the platforms anew, and they are the same ones', async () => {
+    const generated = generateSecret();
+    const { secretId } = await new WebhookSecrets(pool, masterKey).keep('meta', 'orders', 'meta-orders-kept', generated);
+    const signedWith = (await signingKeys.inForce()).length;
+    const newer = addMasterKey(pathOf(folder, 'master.key'));
+    const { rows: [kept] } = await pool.query<{ values: number }>('SELECT (SELECT count(*) FROM webhook_secret) + (SELECT count(*) FROM signing_key) AS "values"');
+    expect(await resealAll({ pool, masterKey: newer, columns: [sealedWebhookSecrets, sealedSigningKeys], log: createLogger({ name: 'routing', level: 'silent' }) })).toBe(kept?.values);
+    expect(new Set((await countSealed(pool, [pool.schema])).map(({ id }) => id))).toEqual(new Set([newer.currentId]));
+
+    const alone = dropOldMasterKeys(pathOf(folder, 'master.key'));
+    expect(await new WebhookSecrets(pool, alone).open('meta', secretId)).toBe(generated);
+    const again = new SigningKeys({ client: pool, masterKey: alone, store: record.store, transact: transactor(record.store, domainClock({ start: new Date(0).toISOString(), origin: new Date(0).toISOString(), speed: 1 }, Date.now)) });
+    const before = await history(`signingkey-${SIGNING_KEYRING}`);
+    await again.follow();
+    expect(await again.inForce()).toHaveLength(signedWith);
+    expect(await history(`signingkey-${SIGNING_KEYRING}`)).toEqual(before);
+    await again.stop();
   });
 });
 

@@ -1,9 +1,14 @@
-import { openSecret, sealSecret, type MasterKey } from '@sejam/privacy';
+import { openSecret, purposeOfSecret, sealSecret, type MasterKey, type SealedColumn } from '@sejam/privacy';
 import type { Client, Migrations } from '@sejam/postgres';
 import { generateSecret, secretFingerprint } from '@sejam/webhooks';
 import type { SecretReference } from './platform.js';
 
 export const platformMigrations: Migrations = { part: 'platform', folder: new URL('../../migrations/platform/', import.meta.url) };
+
+export const sealedWebhookSecrets: SealedColumn = {
+  table: 'webhook_secret', column: 'sealed', row: 'secret_id', purposeFrom: ['platform', 'secret_id'],
+  purpose: (platform = '', secretId = '') => purposeOfSecret(purposeOf(platform, secretId)),
+};
 
 /** The record keeps so much of a fingerprint. */
 const FINGERPRINT_LENGTH = 16;

@@ -1,11 +1,16 @@
 import { fold, readStream, type EventStore, type RecordedEvent, type Subscription, type Transact } from '@sejam/event-sourcing';
 import type { Client } from '@sejam/postgres';
-import { openSecret, sealSecret, type MasterKey } from '@sejam/privacy';
+import { openSecret, purposeOfSecret, sealSecret, type MasterKey, type SealedColumn } from '@sejam/privacy';
 import { generateSigningKeyPair, parseSecret, publicKeyOf, type WebhookKey } from '@sejam/webhooks';
 import { addSigningKey, inForce, nextKeyId, signingKey, type SigningKey, type SigningKeyEvent, type SigningKeyring } from './signing-key.js';
 
 /** Id of the one keyring: the stream is `signingkey-sejam`. */
 export const SIGNING_KEYRING = 'sejam';
+
+export const sealedSigningKeys: SealedColumn = {
+  table: 'signing_key', column: 'sealed', row: 'key_id', purposeFrom: ['key_id'],
+  purpose: (keyId = '') => purposeOfSecret(purposeOf(keyId)),
+};
 
 interface Parts {
   readonly client: Client;
