@@ -22,7 +22,7 @@ await runThread('intake', async (context): Promise<FollowRecord> => {
   const { log, onClose, env } = context;
   const { store, record, pool, bus } = await connectParts({ name: 'intake', config: intakeConfig(env), migrations: intakeMigrations }, context);
 
-  const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents, gatherMs: 50, log });
+  const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents, gatherMs: 100, log });
   onClose(() => reports.stop());
   const organisations = runProjection({ pool, store, name: 'organisations', prefixes: ['organisation-'], apply: applyOrganisationEvents, log });
   onClose(() => organisations.stop());

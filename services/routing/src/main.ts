@@ -62,7 +62,7 @@ await runService('routing', async (context) => {
   const policies = new PolicyTable(pool);
   const { legalBases, desk, redress } = config;
   const takedowns = new Takedowns({ transact, platforms, policies, legalBases, desk, redress });
-  const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns, gatherMs: 50, log });
+  const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns, gatherMs: 100, log });
   onClose(() => takedownView.stop());
   const figures = countOrders(pool, metrics, (error) => log.warn({ error: String(error) }, 'The orders could not be counted'));
   onClose(() => figures.stop());

@@ -30,12 +30,12 @@ await runService('sla', async (context) => {
   onClose(() => dog.stop());
 
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'sla', gatherMs: 20, recordId: record.recordId, topics: { 'clock-': topic, 'slapolicy-': topic },
+    store, bus, pool, log, service: 'sla', gatherMs: 50, recordId: record.recordId, topics: { 'clock-': topic, 'slapolicy-': topic },
     word: (events) => events.map(({ type, data }) => ({ type: ceTypeOf(topic, type), data: encode(topic, type, data) })),
   });
   onClose(() => publisher.stop());
 
-  const transport = new BusTransport({ bus, pool, log, consumer: 'sla', gatherMs: 20 });
+  const transport = new BusTransport({ bus, pool, log, consumer: 'sla', gatherMs: 50 });
   const consumers = () => ({ sla: transport.unwrap<Consumer>(), [`${pool.schema}-identity`]: identities.consumer });
   const figures = keepConsumerFigures({ pool, metrics, consumers, log });
   onClose(() => figures.stop());
