@@ -95,7 +95,7 @@ await runService('routing', async (context) => {
   refuseOtherRecordsTopics(bus, record.recordId, context);
   const wording = new PublishTakedown(store);
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'routing', gatherMs: 20, recordId: record.recordId,
+    store, bus, pool, log, service: 'routing', gatherMs: 50, recordId: record.recordId,
     topics: { 'takedown-': 'sejam.takedown.v1' },
     word: (events) => wording.word(events),
   });

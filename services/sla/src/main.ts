@@ -24,7 +24,7 @@ await runService('sla', async (context) => {
   const identities = await followIdentities({ bus, pool, directory, log });
   onClose(() => identities.stop());
 
-  const rows = runProjection({ pool, store, name: 'clocks', prefixes: ['clock-', 'slapolicy-'], apply: applySlaEvents, onApplied: (events) => dog.announce(events), gatherMs: 20, log });
+  const rows = runProjection({ pool, store, name: 'clocks', prefixes: ['clock-', 'slapolicy-'], apply: applySlaEvents, onApplied: (events) => dog.announce(events), gatherMs: 40, log });
   onClose(() => rows.stop());
   const dog = watchdog({ pool, transact, clock, metrics, log, active: () => rows.status().active });
   onClose(() => dog.stop());
