@@ -79,7 +79,7 @@ function run(step) {
 /** Jest waits for ever for what a test has left running, long after its results are there. That is a failure, and not the end of the rest. */
 function endIfStuck(child, { results: file }) {
   if (file === undefined || !existsSync(file) || Date.now() - statSync(file).mtimeMs < 60_000) return;
-  console.error('A test has left something running that keeps Jest from ending; "npx jest --detectOpenHandles" on one file after the other tells which');
+  console.error('A test has left something running that keeps Jest from ending; run its files one by one, with --detectOpenHandles');
   child.kill('SIGKILL');
 }
 
