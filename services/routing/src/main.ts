@@ -9,14 +9,14 @@ import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingConfig } from './config.js';
 import { Courier } from './delivery/courier.js';
 import { countDeliveries } from './delivery/count-deliveries.js';
-import { applyDeliveries, deliveryMigrations } from './delivery/delivery-view.js';
+import { deliveryMigrations, deliveryRows } from './delivery/delivery-view.js';
 import { PlatformDirectory } from './platform/platform-directory.js';
 import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
 import { platformMigrations, sealedWebhookSecrets, WebhookSecrets } from './platform/webhook-secrets.js';
 import { RoutingModule } from './routing.module.js';
 import type { RoutingPorts } from './routing-ports.js';
 import { FollowShortLinks, isFullAddress, shortLinkHosts } from './short-link/follow-short-links.js';
-import { applyHolds, shortLinkMigrations } from './short-link/hold-view.js';
+import { applyHolds, opensHold, shortLinkMigrations } from './short-link/hold-view.js';
 import { sealedSigningKeys, SigningKeys } from './signing-key/signing-keys.js';
 import { Takedowns } from './takedown/act-on-takedown.js';
 import { countOrders } from './takedown/count-orders.js';
@@ -74,15 +74,16 @@ await runService('routing', async (context) => {
   const courier = new Courier({ pool, store, clock, transact, takedowns, directory: platforms, allow: config.webhookAllow, metrics, log, alongside: checkpoint.headers }).start();
   const follower = createShortLinkFollower({ allowedHosts: shortLinkHosts, isFinal: isFullAddress, allow: config.webhookAllow });
   const shortLinks = new FollowShortLinks({ pool, clock, takedowns, follower, log }).start();
+  const rows = deliveryRows((platform) => courier.wake(platform));
   const deliveryView = runProjection({
     pool, store, name: 'deliveries', prefixes: ['takedown-'], gatherMs: 15, log,
     async apply(client, events) {
-      await applyDeliveries(client, events);
+      await rows.apply(client, events);
       await applyHolds(client, events);
     },
     onApplied(events) {
-      courier.wake(events);
-      if (events.some(({ type }) => type === 'TakedownOpened')) shortLinks.wake();
+      rows.onApplied(events);
+      if (events.some(opensHold)) shortLinks.wake();
     },
   });
   onClose(async () => {

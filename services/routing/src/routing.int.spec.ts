@@ -17,7 +17,7 @@ import { generateSecret, parseAllowList, sign } from '@sejam/webhooks';
 import { RefusedWebhooks } from './answer/refused-webhooks.js';
 import { routingAccess } from './access.js';
 import { Courier } from './delivery/courier.js';
-import { applyDeliveries, deliveryMigrations } from './delivery/delivery-view.js';
+import { deliveryMigrations, deliveryRows } from './delivery/delivery-view.js';
 import { PlatformDirectory } from './platform/platform-directory.js';
 import { isSeeded, seedPlatforms } from './platform/seed-platforms.js';
 import { platformMigrations, WebhookSecrets } from './platform/webhook-secrets.js';
@@ -88,7 +88,7 @@ beforeAll(async () => {
   platformsFollowed = new PlatformDirectory(webhookSecrets, signingKeys);
   await platformsFollowed.follow(store);
   courier = new Courier({ pool, store, clock, transact, takedowns, directory: platformsFollowed, allow, metrics, log });
-  deliveryView = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries });
+  deliveryView = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], ...deliveryRows(() => undefined) });
   service = await startService({
     name: 'routing',
     module: RoutingModule.with({ store, transact, clock, pool, platforms: directoryOfPlatforms, policies: { all: async () => policies }, takedowns, takedownView: view, signingKeys, requests: new KnownRequests(pool), refusedWebhooks: new RefusedWebhooks(pool), delivery: { courier, view: deliveryView, secrets: webhookSecrets, allow }, parked: { service: 'routing', pool, consumers: () => ({}) }, metrics, log }),

@@ -21,7 +21,7 @@ import { withdraw } from '../takedown/order.js';
 import { joining } from '../takedown/takedown.example.js';
 import { takedownMigrations } from '../takedown/takedown-view.js';
 import { Courier } from './courier.js';
-import { applyDeliveries, deliveryMigrations } from './delivery-view.js';
+import { deliveryMigrations, deliveryRows } from './delivery-view.js';
 
 interface Received {
   readonly id: string;
@@ -108,7 +108,7 @@ afterAll(async () => {
 /** Everything of one instance; another call is another instance, or the same one after its database was wiped. */
 async function start(on: Pool): Promise<{ courier: Courier; stop(): Promise<void> }> {
   const started = new Courier({ pool: on, store: record.store, clock, transact, takedowns, directory, allow: parseAllowList('127.0.0.0/8'), metrics: new Metrics('routing'), log, random: () => 0 }).start();
-  const projection = runProjection({ pool: on, store: record.store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries, onApplied: (events) => started.wake(events) });
+  const projection = runProjection({ pool: on, store: record.store, name: 'deliveries', prefixes: ['takedown-'], ...deliveryRows((platform) => started.wake(platform)) });
   return {
     courier: started,
     async stop() {

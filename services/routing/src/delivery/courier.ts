@@ -1,4 +1,4 @@
-import type { DomainClock, EventStore, StoredEvent, Transact } from '@sejam/event-sourcing';
+import type { DomainClock, EventStore, Transact } from '@sejam/event-sourcing';
 import type { Pool } from '@sejam/postgres';
 import type { Logger, Metrics } from '@sejam/service-host';
 import { createSender, type AllowList, type Sender } from '@sejam/webhooks';
@@ -71,11 +71,9 @@ export class Courier {
     return this;
   }
 
-  /** There is something new for this platform, or for those that the events concern. */
-  wake(of: string | readonly StoredEvent[]): void {
-    if (this.#timer === undefined) return;
-    if (typeof of === 'string') this.lane(of).wake();
-    else for (const platform of platformsOf(of)) this.lane(platform).wake();
+  /** There is something new for this platform. */
+  wake(platform: string): void {
+    if (this.#timer !== undefined) this.lane(platform).wake();
   }
 
   lane(platform: string): PlatformLane {
@@ -113,8 +111,4 @@ export class Courier {
       if (!this.#stopping.signal.aborted) this.options.log.warn({ error: String(error) }, 'The courier could not look for what waits; trying again');
     }
   }
-}
-
-function platformsOf(events: readonly StoredEvent[]): Set<string> {
-  return new Set(events.flatMap(({ metadata }) => (metadata.message === undefined ? [] : [(JSON.parse(metadata.message.body) as { data: { platform: string } }).data.platform])));
 }

@@ -5,7 +5,7 @@ import type { Logger, Metrics } from '@sejam/service-host';
 import { classifyAttempt, isGoneForGood, nextAttempt, parseRetryAfter, PROBE_INTERVAL_MS, sign, type AttemptOutcome, type AttemptVerdict, type Sender } from '@sejam/webhooks';
 import { pauseEndpoint, platform as platforms, resumeEndpoint, type Endpoint } from '../platform/platform.js';
 import type { PlatformDirectory } from '../platform/platform-directory.js';
-import type { Takedowns } from '../takedown/act-on-takedown.js';
+import type { Acted, Takedowns } from '../takedown/act-on-takedown.js';
 import { readTakedown } from '../takedown/get-takedowns.js';
 import { pingBody } from '../takedown/messages.js';
 import { deliver, deliverNotice, failDelivery } from '../takedown/order-delivery.js';
@@ -39,6 +39,8 @@ export interface Pinged {
 const AT_ONCE = 16;
 /** Wall time: a success within it of another one has nothing new to tell about the endpoint. */
 const SIGN_EVERY_MS = 1_000;
+/** Domain time: what was decided so lately is sent without reading its takedown first. Rows that are made anew from an old record are older. */
+const NEW_MS = 2_000;
 /** Domain time until a message is looked at again whose secrets this installation has lost. */
 const WITHOUT_SECRETS_MS = 60_000;
 const RECORD_TRIES = 8;
@@ -50,6 +52,8 @@ export class PlatformLane {
   #pumping: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Domain time that the timer stands for. */
+  #dueAt = Infinity;
   #signedAt = -Infinity;
   /** The last look took as many as there was room for: there may be more. */
   #full = false;
@@ -148,23 +152,32 @@ export class PlatformLane {
         })
         .then((more) => {
           this.#underWay.delete(attempt);
-          if (more || this.#full || this.#underWay.size === 0) this.wake();
+          if (more || this.#full) this.wake();
         });
       this.#underWay.add(attempt);
     }
-    if (rows.length === 0 && this.#underWay.size === 0) this.#wakeAt(await queue.nextDue(this.platform, now));
+    if (rows.length > 0 || this.#underWay.size > 0) return;
+    const due = await queue.nextDue(this.platform, now);
+    if (due !== undefined) this.#wakeAt(due);
   }
 
-  #wakeAt(due: Date | undefined): void {
+  /** Or earlier, if that was asked for. */
+  #wakeAt(due: Date): void {
+    if (this.options.stopping.aborted || (this.#timer !== undefined && this.#dueAt <= due.getTime())) return;
     clearTimeout(this.#timer);
-    if (due !== undefined && !this.options.stopping.aborted) this.#timer = setTimeout(() => this.wake(), Math.max(1, Math.min(60_000, this.options.clock.wallMsUntil(due))));
+    this.#dueAt = due.getTime();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.wake();
+    }, Math.max(1, Math.min(60_000, this.options.clock.wallMsUntil(due))));
   }
 
   /** True: what waits behind it in its order may go now. */
   async #attempt(endpoint: Endpoint, row: Delivery): Promise<boolean> {
     const { store, queue, clock, metrics, log, stopping } = this.options;
-    const { state } = await readTakedown(store, row.takedownId);
-    const ended = endedAlready(state, row);
+    const ageMs = clock.now().getTime() - row.at.getTime();
+    const isNew = row.attempts === 0 && ageMs >= 0 && ageMs < NEW_MS;
+    const ended = isNew ? undefined : endedAlready((await readTakedown(store, row.takedownId)).state, row);
     if (ended !== undefined) return queue.end(row, ended, { at: clock.now() });
     if (stopping.aborted) return this.#leave(row);
 
@@ -174,7 +187,7 @@ export class PlatformLane {
       metrics.deliveryAttempts.inc({ platform: this.platform, outcome: 'secret-missing' });
       log.error({ platform: this.platform, webhookId: row.webhookId }, 'A message waits: the secrets to sign it with are not in this installation');
       await queue.postpone(row, { attempts: row.attempts, at: now, due: new Date(now.getTime() + WITHOUT_SECRETS_MS), cause: 'secret-missing' });
-      return false;
+      return false; // the courier's tick comes back to it
     }
     if (outcome.kind === 'failed' && outcome.fault === 'cancelled') return this.#leave(row);
     const verdict = classifyAttempt(outcome);
@@ -184,10 +197,10 @@ export class PlatformLane {
       return false;
     }
 
-    await this.#record(row, String(row.attempts + 1), (state) => arrived(state, row, { via: 'webhook', attempt: row.attempts + 1 }));
-    const more = await queue.end(row, 'delivered', { via: 'webhook', at: now });
+    const { events } = await this.#record(row, String(row.attempts + 1), (state) => arrived(state, row, { via: 'webhook', attempt: row.attempts + 1 }));
     if (performance.now() - this.#signedAt > SIGN_EVERY_MS) await this.succeeded();
-    return more;
+    // The row ends by what was just recorded, and what waits behind it is heard of then. Here it ends only if something else had recorded it.
+    return events.length > 0 ? false : queue.end(row, 'delivered', { via: 'webhook', at: now });
   }
 
   async #leave({ webhookId }: Delivery): Promise<false> {
@@ -206,6 +219,7 @@ export class PlatformLane {
     const wallMs = parseRetryAfter(verdict.retryAfter, new Date()) ?? 0;
     const next = nextAttempt({ firstAttemptAt: row.firstAttemptAt ?? at, failedAt: at, attempts, retryAfterMs: wallMs * clock.speed, random });
     await queue.postpone(row, { attempts, at, due: next === 'parked' ? 'parked' : next.at, cause });
+    if (next !== 'parked') this.#wakeAt(next.at);
     if (next === 'parked') this.options.log.error({ platform: this.platform, webhookId: row.webhookId, orderId: row.orderId, attempts, cause }, 'A message is given to an operator: it could not be delivered');
     if (verdict.gone && isGoneForGood(await queue.gone(this.platform, at))) await this.#pause(`${cause} three times within five minutes`, `delivery:${row.webhookId}/${attempts}`);
   }
@@ -252,12 +266,11 @@ export class PlatformLane {
   }
 
   /** What happened is recorded, however long the record takes: sent again is only what nobody could record. */
-  async #record(row: Delivery, attempt: string, decide: (state: Takedown) => readonly TakedownEvent[]): Promise<void> {
+  async #record(row: Delivery, attempt: string, decide: (state: Takedown) => readonly TakedownEvent[]): Promise<Acted> {
     const cause = { causationId: `delivery:${row.webhookId}/${attempt}`, correlationId: row.webhookId, by: machine };
     for (let tried = 1; ; tried += 1) {
       try {
-        await this.options.takedowns.actHere(row.takedownId, cause, decide);
-        return;
+        return await this.options.takedowns.actHere(row.takedownId, cause, decide);
       } catch (error) {
         if (!isDomainError(error) || error.kind !== 'unavailable' || tried === RECORD_TRIES) throw error;
         await delay(100 * 2 ** tried);

@@ -17,7 +17,7 @@ import { generateSecret, generateSigningKeyPair, parseAllowList, sign, verify } 
 import { RefusedWebhooks } from '../answer/refused-webhooks.js';
 import { routingAccess } from '../access.js';
 import { Courier } from '../delivery/courier.js';
-import { applyDeliveries, deliveryMigrations } from '../delivery/delivery-view.js';
+import { deliveryMigrations, deliveryRows } from '../delivery/delivery-view.js';
 import { RoutingModule } from '../routing.module.js';
 import { sealedSigningKeys, SIGNING_KEYRING, SigningKeys } from '../signing-key/signing-keys.js';
 import { Takedowns } from '../takedown/act-on-takedown.js';
@@ -76,7 +76,7 @@ beforeAll(async () => {
   const allow = parseAllowList('127.0.0.0/8');
   courier = new Courier({ pool, store, clock, transact, takedowns, directory, allow, metrics, log }).start();
   const takedownView = runProjection({ pool, store, name: 'takedowns', prefixes: ['takedown-'], apply: applyTakedowns });
-  const view = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], apply: applyDeliveries, onApplied: (events) => courier.wake(events) });
+  const view = runProjection({ pool, store, name: 'deliveries', prefixes: ['takedown-'], ...deliveryRows((platform) => courier.wake(platform)) });
   views = [takedownView, view];
   bus = logBus({ store });
   consumer = runConsumer({ bus, pool, consumer: 'routing', handlers: { 'sejam.sla.v1': { kind: 'append', handle: async () => { if (poisoned) throw new Error('Not understood'); } } } });

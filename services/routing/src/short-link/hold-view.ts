@@ -6,18 +6,37 @@ export const shortLinkMigrations: Migrations = { part: 'short-link', folder: new
 
 /** Which takedowns stand under a short link that nobody has followed to its end. */
 export async function applyHolds(client: Client, events: readonly StoredEvent[]): Promise<void> {
+  const changes = new Map<string, { released: boolean; ended: boolean }>();
+  const change = (takedownId: string, to: { released?: boolean; ended?: boolean }): void => {
+    const { released, ended } = changes.get(takedownId) ?? { released: false, ended: false };
+    changes.set(takedownId, { released: released || to.released === true, ended: ended || to.ended === true });
+  };
   for (const event of events) {
     if (!isKnown(event)) continue;
-    const { type, data } = event;
     const takedownId = event.stream.slice(`${takedown.category}-`.length);
-    if (type === 'TakedownOpened' && data.provisional) {
+    if (opensHold(event)) {
+      const { data } = event;
       await client.query('INSERT INTO short_link_hold (takedown_id, url, product, opened_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [
         takedownId, data.canonicalUrl, data.product, event.metadata.at,
       ]);
     }
-    if (type === 'OrderIssued') await client.query('UPDATE short_link_hold SET released = true, ended = ended OR $2 WHERE takedown_id = $1', [takedownId, data.shortLink === 'unresolvable']);
-    if (type === 'ContentIdentified') await client.query('UPDATE short_link_hold SET ended = true WHERE takedown_id = $1', [takedownId]);
+    const { type, data } = event;
+    if (type === 'OrderIssued') change(takedownId, { released: true, ended: data.shortLink === 'unresolvable' });
+    if (type === 'ContentIdentified') change(takedownId, { ended: true });
   }
+  if (changes.size === 0) return;
+  const ids = [...changes.keys()];
+  const to = [...changes.values()];
+  await client.query(
+    `UPDATE short_link_hold AS h SET released = h.released OR r.released, ended = h.ended OR r.ended
+     FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS r (takedown_id, released, ended) WHERE h.takedown_id = ANY($1) AND h.takedown_id = r.takedown_id`,
+    [ids, to.map(({ released }) => released), to.map(({ ended }) => ended)],
+  );
+}
+
+/** A takedown under a short link begins: its order is held. */
+export function opensHold(event: StoredEvent): event is StoredEvent<Extract<TakedownEvent, { type: 'TakedownOpened' }>> {
+  return isKnown(event) && event.type === 'TakedownOpened' && event.data.provisional;
 }
 
 function isKnown(event: StoredEvent): event is StoredEvent<TakedownEvent> {
