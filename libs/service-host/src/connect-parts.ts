@@ -15,8 +15,6 @@ export interface PartsOptions {
   readonly name: string;
   readonly config: Config<ReturnType<typeof partSettings>>;
   readonly migrations: readonly Migrations[];
-  /** See TransactorOptions; 20 000 without it. None where a stream is hardly ever written twice within minutes: it would only be memory to tidy up. */
-  readonly rememberedEvents?: number;
 }
 
 /** Where the three servers are. Without Kafka the conversation goes through topic streams of the store. */
@@ -30,39 +28,48 @@ export function partSettings() {
   } as const;
 }
 
-export interface Parts {
+export interface Connections {
   readonly store: EventStore;
-  readonly record: OpenedRecord;
-  readonly clock: DomainClock;
-  readonly transact: Transact;
-  /** Of the service's own schema, migrated. */
+  /** Of the service's own schema. */
   readonly pool: Pool;
   readonly bus: Bus;
 }
 
+/** Of one record, the schema migrated. */
+export interface Parts extends Connections {
+  readonly record: OpenedRecord;
+  readonly clock: DomainClock;
+  readonly transact: Transact;
+}
+
 /**
- * Connects a service to the record, its schema and the bus, waiting for whatever is not there yet; each is closed at the end. Throws
- * StartFault when they belong to different records, or PostgreSQL follows from what the record does not hold.
+ * Connects to the three servers, when they are first asked; each connection is closed at the end. Enough for a thread of a service whose
+ * own start has looked at what lies there, see `connectParts`.
  */
-export async function connectParts(
-  { name, config, migrations, rememberedEvents = REMEMBERED_EVENTS }: PartsOptions,
-  { log, closing, onClose }: Pick<ServiceContext, 'log' | 'closing' | 'onClose'>,
-): Promise<Parts> {
+export function connect({ name, config }: Pick<PartsOptions, 'name' | 'config'>, { log, onClose }: Pick<ServiceContext, 'log' | 'onClose'>): Connections {
   const store = connectEventStore(config.eventStoreUrl, { logger: log });
   onClose(() => store.close());
   const pool = createPool({ url: config.databaseUrl, schema: name, log });
   onClose(() => pool.end());
+  const bus = config.kafkaBrokers.length > 0 ? kafkaBus({ brokers: config.kafkaBrokers, clientId: `sejam-${name}`, log }) : logBus({ store });
+  onClose(() => bus.close());
+  return { store, pool, bus };
+}
 
-  const record = await patiently('the record to be opened', { log, closing }, () => readRecord(store));
-  await patiently('PostgreSQL', { log, closing }, async () => {
+/**
+ * Connects a service to the record, its schema and the bus, waiting for whatever is not there yet. Throws StartFault when they belong to
+ * different records, or PostgreSQL follows from what the record does not hold.
+ */
+export async function connectParts(options: PartsOptions, context: Pick<ServiceContext, 'log' | 'closing' | 'onClose'>): Promise<Parts> {
+  const { migrations } = options;
+  const { store, pool, bus } = connect(options, context);
+  const record = await patiently('the record to be opened', context, () => readRecord(store));
+  await patiently('PostgreSQL', context, async () => {
     await migrate(pool, [postgresMigrations, ...migrations]);
     await refuseOtherRecord(pool, record.recordId);
     return true;
   });
-
-  const bus = config.kafkaBrokers.length > 0 ? kafkaBus({ brokers: config.kafkaBrokers, clientId: `sejam-${name}`, log }) : logBus({ store });
-  onClose(() => bus.close());
-  await patiently('the record', { log, closing }, async () => {
+  await patiently('the record', context, async () => {
     try {
       await refuseLostHistory(pool, store, pool.schema);
       if (bus.kind === 'log' && migrations.includes(busMigrations)) await refuseLostOffsets(pool, store);
@@ -72,7 +79,7 @@ export async function connectParts(
     }
   });
   const clock = domainClock(record, Date.now);
-  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents }), pool, bus };
+  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
 }
 
 /**

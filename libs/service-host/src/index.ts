@@ -48,6 +48,6 @@ export { runService, StartFault, startSentence, type ServiceContext } from './ru
 export { runThread, startThread, type ServiceThread, type ThreadContext } from './service-thread.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
 export { ValidateInput } from './validate-input.js';
-export { busState, connectParts, partSettings, patiently, refuseOtherRecordsTopics, type Parts } from './connect-parts.js';
+export { busState, connect, connectParts, partSettings, patiently, refuseOtherRecordsTopics, type Connections, type Parts } from './connect-parts.js';
 export { followIdentities } from './follow-identities.js';
 export { parkedAccess, parkedMessages, withParkedMessages, type ParkedDocument, type ParkedOptions } from './parked-messages.js';

@@ -1,11 +1,10 @@
 import { runPublisher } from '@sejam/bus';
 import { ceTypeOf, encode, type Topic } from '@sejam/contracts';
-import type { Position, StoredEvent } from '@sejam/event-sourcing';
+import { readRecord, type Position, type StoredEvent } from '@sejam/event-sourcing';
 import { runProjection } from '@sejam/postgres';
-import { connectParts, runThread } from '@sejam/service-host';
+import { connect, patiently, runThread } from '@sejam/service-host';
 import { intakeConfig } from './config.js';
 import { isErasureEvent, publishErasure } from './erasure/publish-erasure.js';
-import { intakeMigrations } from './intake-migrations.js';
 import type { OrganisationEvent } from './organisation/organisation.js';
 import { applyOrganisationEvents } from './organisation/organisation-view.js';
 import { publishReport } from './report/publish-report.js';
@@ -20,7 +19,8 @@ export type FollowRecord = {
 /** What follows from the record: rows for intake's lists, messages for the other services. A thread of its own: no report waits for it. */
 await runThread('intake', async (context): Promise<FollowRecord> => {
   const { log, onClose, env } = context;
-  const { store, record, pool, bus } = await connectParts({ name: 'intake', config: intakeConfig(env), migrations: intakeMigrations }, context);
+  const { store, pool, bus } = connect({ name: 'intake', config: intakeConfig(env) }, context);
+  const { recordId } = await patiently('the record', context, () => readRecord(store));
 
   const reports = runProjection({ pool, store, name: 'reports', prefixes: ['report-'], apply: applyReportEvents, gatherMs: 100, log });
   onClose(() => reports.stop());
@@ -28,7 +28,7 @@ await runThread('intake', async (context): Promise<FollowRecord> => {
   onClose(() => organisations.stop());
 
   const publisher = runPublisher({
-    store, bus, pool, log, service: 'intake', gatherMs: 15, recordId: record.recordId,
+    store, bus, pool, log, service: 'intake', gatherMs: 15, recordId,
     topics: { 'report-': 'sejam.intake.v1', 'organisation-': 'sejam.identity.v1' },
     heartbeat: { topic: 'sejam.identity.v1', type: 'sejam.identity.v1.Heartbeat', everyMs: 60_000 },
     word: (events) => events.map(worded),
