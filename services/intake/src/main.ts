@@ -34,7 +34,7 @@ await runService('intake', async (context) => {
   refuseOtherRecordsTopics(bus, record.recordId, context);
   const following = startThread<FollowRecord>(new URL('./follow-record.js', import.meta.url), context);
   onClose(() => following.stop());
-  const transport = new BusTransport({ bus, pool, log, consumer: 'intake', gatherMs: 100 });
+  const transport = new BusTransport({ bus, pool, log, consumer: 'intake', gatherMs: 250 });
 
   const consumers = () => ({ intake: transport.unwrap<Consumer>() });
   const figures = keepConsumerFigures({ pool, metrics, consumers, log });

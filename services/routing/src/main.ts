@@ -102,7 +102,7 @@ await runService('routing', async (context) => {
   });
   onClose(() => publisher.stop());
 
-  const policyConsumer = runConsumer({ bus, pool, log, consumer: 'routing-policies', gatherMs: 100, handlers: { 'sejam.sla.v1': { kind: 'view', handle: keepPolicies } } });
+  const policyConsumer = runConsumer({ bus, pool, log, consumer: 'routing-policies', gatherMs: 250, handlers: { 'sejam.sla.v1': { kind: 'view', handle: keepPolicies } } });
   onClose(() => policyConsumer.stop());
   void completePolicies(policies, policyConsumer, closing);
   const consumer = runConsumer({
@@ -114,7 +114,7 @@ await runService('routing', async (context) => {
   });
   onClose(() => consumer.stop());
 
-  const approvalConsumer = runConsumer({ bus, pool, log, consumer: 'routing-approvals', gatherMs: 100, handlers: { 'sejam.intake.v1': { kind: 'view', handle: keepApprovals } } });
+  const approvalConsumer = runConsumer({ bus, pool, log, consumer: 'routing-approvals', gatherMs: 250, handlers: { 'sejam.intake.v1': { kind: 'view', handle: keepApprovals } } });
   onClose(() => approvalConsumer.stop());
   const approvals = watchApprovals({ client: pool, clock, metrics, log });
   onClose(async () => approvals.stop());
