@@ -23,9 +23,12 @@ const derived: Readonly<Record<string, readonly string[]>> = {
   audit: ['leaf', 'node'],
 };
 
-function tablesOf(folder: URL): string[] {
-  const sql = readdirSync(folder).filter((file) => file.endsWith('.sql')).map((file) => readFileSync(new URL(file, folder), 'utf8'));
-  return sql.flatMap((text) => [...text.matchAll(/^CREATE TABLE (\w+)/gm)].map((match) => match[1] as string));
+function migrationsIn(folder: URL): string[] {
+  return readdirSync(folder).filter((file) => file.endsWith('.sql')).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+}
+
+function tablesIn(sql: string): string[] {
+  return [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map((match) => match[1] as string);
 }
 
 /** Each service's own list, by which it seals anew at its start under another master key. */
@@ -35,24 +38,30 @@ const sealed: Readonly<Record<string, readonly SealedColumn[]>> = {
   audit: [sealedLogKey],
 };
 
-function sealedColumnsOf(folder: URL): string[] {
-  const sql = readdirSync(folder).filter((file) => file.endsWith('.sql')).map((file) => readFileSync(new URL(file, folder), 'utf8'));
-  return sql.flatMap((text) => [...text.matchAll(/^CREATE TABLE (\w+) \(([^]*?)^\);/gm)].flatMap(([, table, body]) => [...(body ?? '').matchAll(/^ +(sealed\w*) /gm)].map((match) => `${table}.${match[1]}`)));
+/** In new tables and in columns that are added later. */
+function sealedColumnsIn(sql: string): string[] {
+  const created = [...sql.matchAll(/^CREATE TABLE (\w+) \(([^]*?)^\);/gm)].flatMap(([, table, body = '']) => [...body.matchAll(/^ +(sealed\w*) /gm)].map(([, column]) => `${table}.${column}`));
+  const added = [...sql.matchAll(/^ALTER TABLE (\w+)([^;]*);/gm)].flatMap(([, table, body = '']) => [...body.matchAll(/\b(?:ADD COLUMN|RENAME \w+ TO) +(sealed\w*)/g)].map(([, column]) => `${table}.${column}`));
+  return [...created, ...added];
 }
 
 describe('A column that the master key seals', () => {
   it.each(Object.entries(keptSchemas))('of %s lies in a table that is kept, and is sealed anew at the start', (service, { parts, tables, keyTables }) => {
-    const found = parts.flatMap(({ folder }) => sealedColumnsOf(folder));
+    const found = parts.flatMap(({ folder }) => migrationsIn(folder).flatMap(sealedColumnsIn));
     expect((sealed[service] ?? []).map(({ table, column }) => `${table}.${column}`).sort()).toEqual(found.sort());
     for (const name of found) expect([...tables, ...keyTables]).toContain(name.split('.')[0]);
     const main = readFileSync(new URL(`../../services/${service}/src/main.ts`, import.meta.url), 'utf8');
     expect(main.includes('resealAll(')).toBe(found.length > 0);
   });
+
+  it('is seen wherever a migration brings it', () => {
+    expect(sealedColumnsIn('CREATE TABLE a (\n  id int,\n  sealed bytea NOT NULL\n);\nALTER TABLE b\n  ADD COLUMN name text,\n  ADD COLUMN sealed_name bytea;\nALTER TABLE c RENAME secret TO sealed_secret;\n')).toEqual(['a.sealed', 'b.sealed_name', 'c.sealed_secret']);
+  });
 });
 
 describe('A backup', () => {
   it.each(Object.entries(keptSchemas))('keeps every table of %s that cannot be made again', (_, { parts, tables, keyTables }) => {
-    const all = parts.flatMap(({ part, folder }) => tablesOf(folder).map((table) => ({ part, table })));
+    const all = parts.flatMap(({ part, folder }) => migrationsIn(folder).flatMap(tablesIn).map((table) => ({ part, table })));
     expect(all.length).toBeGreaterThan(5);
     const toKeep = all.filter(({ part, table }) => !derived[part]?.includes(table)).map(({ table }) => table);
     expect([...tables, ...keyTables].sort()).toEqual(toKeep.sort());
