@@ -251,6 +251,16 @@ describe('the courier', () => {
     expect((await pool.query('SELECT status FROM delivery WHERE order_id = $1 ORDER BY sequence', [orderId])).rows).toEqual([{ status: 'superseded' }, { status: 'delivered' }]);
   });
 
+  it('never tries an order that was withdrawn before its first attempt, and sends the notice of it', async () => {
+    await stop();
+    const { takedownId, orderId } = await order();
+    await withdrawn(takedownId, orderId);
+    ({ courier, stop } = await start(pool));
+    await eventually(async () => (await typesOf(takedownId)).includes('NoticeDelivered'));
+    expect(endpoint.received.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual(['order.withdrawn']);
+    await eventually(async () => expect((await pool.query('SELECT status, attempts FROM delivery WHERE order_id = $1 ORDER BY sequence', [orderId])).rows).toEqual([{ status: 'superseded', attempts: 0 }, { status: 'delivered', attempts: 1 }]));
+  });
+
   it('sends what waits at once when the endpoint answers again', async () => {
     endpoint.answer = () => ({ status: 503, headers: { 'retry-after': '3600' } });
     const waiting = await Promise.all(Array.from({ length: 5 }, () => order()));

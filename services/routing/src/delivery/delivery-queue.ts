@@ -13,13 +13,11 @@ export interface Delivery {
   readonly body: string;
   /** Made so far. */
   readonly attempts: number;
-  /** Recorded time of that event. */
-  readonly at: Date;
   /** Domain time; missing before the first attempt. */
   readonly firstAttemptAt: Date | null;
 }
 
-const columns = `webhook_id AS "webhookId", takedown_id AS "takedownId", order_id AS "orderId", platform, type, body, attempts, at, first_attempt_at AS "firstAttemptAt"`;
+const columns = `webhook_id AS "webhookId", takedown_id AS "takedownId", order_id AS "orderId", platform, type, body, attempts, first_attempt_at AS "firstAttemptAt"`;
 
 /** The first of its order that waits: the head of its line. Looked up for each row, however many others wait. */
 const isHead = `d.sequence = (SELECT min(e.sequence) FROM delivery AS e WHERE e.order_id = d.order_id AND e.status IN ('pending', 'parked'))`;

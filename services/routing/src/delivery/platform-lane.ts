@@ -39,8 +39,6 @@ export interface Pinged {
 const AT_ONCE = 16;
 /** Wall time: a success within it of another one has nothing new to tell about the endpoint. */
 const SIGN_EVERY_MS = 1_000;
-/** Domain time: what was decided so lately is sent without reading its takedown first. Rows that are made anew from an old record are older. */
-const NEW_MS = 2_000;
 /** Domain time until a message is looked at again whose secrets this installation has lost. */
 const WITHOUT_SECRETS_MS = 60_000;
 const RECORD_TRIES = 8;
@@ -175,9 +173,8 @@ export class PlatformLane {
   /** True: what waits behind it in its order may go now. */
   async #attempt(endpoint: Endpoint, row: Delivery): Promise<boolean> {
     const { store, queue, clock, metrics, log, stopping } = this.options;
-    const ageMs = clock.now().getTime() - row.at.getTime();
-    const isNew = row.attempts === 0 && ageMs >= 0 && ageMs < NEW_MS;
-    const ended = isNew ? undefined : endedAlready((await readTakedown(store, row.takedownId)).state, row);
+    const { state } = await readTakedown(store, row.takedownId);
+    const ended = endedAlready(state, row);
     if (ended !== undefined) return queue.end(row, ended, { at: clock.now() });
     if (stopping.aborted) return this.#leave(row);
 
