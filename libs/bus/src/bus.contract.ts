@@ -73,7 +73,7 @@ export function busContract(kind: Bus['kind'], open: () => Promise<Bus>): void {
       await bus.publish(topic, [toEnvelope(message('a', 2))]);
       await eventually(() => expect(seen).toEqual(['a0', 'a1', 'a2']));
       await eventually(async () => expect(await consumption.lag()).toEqual({ [topic]: 0 }));
-      expect(consumption.status()).toEqual({ connected: true });
+      await eventually(() => expect(consumption.status()).toEqual({ connected: true }));
       await consumption.stop();
     });
 

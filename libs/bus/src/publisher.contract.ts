@@ -178,7 +178,7 @@ export function publisherContract(kind: Bus['kind'], open: (record: TestEventSto
       expect(await told()).toEqual([]);
       broken = false;
       await eventually(async () => expect(await ofStream('a')).toEqual([0]));
-      expect(publisher.status().failing).toBeUndefined();
+      await eventually(() => expect(publisher.status().failing).toBeUndefined());
     });
 
     it('sends heartbeats at once and then regularly, which say that there is nothing older to tell', async () => {

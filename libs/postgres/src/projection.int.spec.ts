@@ -116,7 +116,7 @@ describe('A projection', () => {
     expect((await rows()).includes(3)).toBe(false);
     poison = undefined;
     await eventually(async () => expect(await rows()).toEqual(upTo(6)));
-    expect(projection.status().failing).toBeUndefined();
+    await eventually(() => expect(projection.status().failing).toBeUndefined());
   });
 
   it('counts each event once although instances overtake each other and connections break', async () => {
