@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { eventually } from '@sejam/testkit';
+import { compileCache } from './stack-process.js';
 
 const root = join(import.meta.dirname, '..', '..');
 export const patience = { withinMs: 60_000 };
@@ -79,5 +80,6 @@ export class LocalStart {
 
 /** What a shell has, without what would tell a start of the test's own run. */
 export function foreignEnvironment(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => !/^(SEJAM_|KAFKA_BROKERS|DATABASE_URL|EVENTSTORE_URL|NODE_OPTIONS|JEST_)/.test(entry[0])));
+  const kept = Object.entries(process.env).filter((entry): entry is [string, string] => !/^(SEJAM_|KAFKA_BROKERS|DATABASE_URL|EVENTSTORE_URL|NODE_OPTIONS|JEST_)/.test(entry[0]));
+  return { ...Object.fromEntries(kept), ...compileCache };
 }

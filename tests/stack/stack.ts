@@ -12,7 +12,7 @@ import { eventually, testDatabase, type TestDatabase } from '@sejam/testkit';
 import { firstStart } from '../../deploy/local/src/first-start.js';
 import { Caller, type Answer } from './caller.js';
 import { PlatformsDesk } from './platforms-desk.js';
-import { StackProcess } from './stack-process.js';
+import { compileCache, StackProcess } from './stack-process.js';
 
 export interface StackOptions {
   /** Domain seconds per second. */
@@ -188,7 +188,7 @@ export class Stack {
       RATE_LIMIT_PER_KEY: '5000',
       RATE_LIMIT_WEBHOOKS: '5000',
       HOST: '127.0.0.1',
-      NODE_COMPILE_CACHE: join(tmpdir(), 'sejam-tests-compiled'),
+      ...compileCache,
       ...this.options.env,
     };
     const own = (name: string): Record<string, string> => ({ PORT: String(ports[name]), INTERNAL_PORT: String(internalPorts[name]) });

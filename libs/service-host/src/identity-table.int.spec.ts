@@ -46,6 +46,17 @@ describe('the identity table', () => {
     expect(directory.check(key.key).outcome).toBe('unknown');
   });
 
+  it('is looked at more often until it is fresh, since nobody is let in before', async () => {
+    const later = await database.pool('reporting', [identityMigrations]);
+    const directory = new IdentityDirectory();
+    const table = new IdentityTable(later, directory, { everyMs: 600_000 });
+    await table.start();
+    expect(directory.fresh).toBe(false);
+    await keepHeartbeat(later, new Date());
+    await eventually(() => expect(directory.fresh).toBe(true));
+    await table.stop();
+  });
+
   it('misses nothing of what writers commit in another order than they began', async () => {
     const directory = new IdentityDirectory();
     const table = new IdentityTable(pool, directory, { everyMs: 1 });

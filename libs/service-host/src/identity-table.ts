@@ -9,6 +9,8 @@ export interface Queryable {
 /** Part of the schema of every service that folds identities from the bus. */
 export const identityMigrations: Migrations = { part: 'identity', folder: new URL('../migrations/', import.meta.url) };
 
+const NOT_FRESH_EVERY_MS = 100;
+
 /** Keeps one message of `sejam.identity.v1`. Call inside the inbox's transaction; the same message again changes nothing. */
 export async function keepIdentityEvent(client: Queryable, { stream, revision, event }: { stream: string; revision: number; event: IdentityEvent }): Promise<void> {
   // Writers take turns, so that numbers become visible in the order they were given: a reader that has seen n misses nothing below it.
@@ -55,8 +57,7 @@ export class IdentityTable {
 
   /** Reads what is there, then follows. Resolves after the first reading, whether or not it is fresh, or could be read at all. */
   async start(): Promise<void> {
-    await this.refresh().catch((error: unknown) => this.options.onError?.(error));
-    this.#schedule();
+    await this.#refreshAndFollow();
   }
 
   async stop(): Promise<void> {
@@ -71,12 +72,12 @@ export class IdentityTable {
     return Promise.reject(new Error(`has heard no heartbeat of the identities for ${heartbeatToleranceMs / 60_000} minutes`));
   }
 
-  #schedule(): void {
+  async #refreshAndFollow(): Promise<void> {
+    const { everyMs = 1_000, onError } = this.options;
+    const read = await this.refresh().then(() => true, (error: unknown) => void onError?.(error));
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.#running = this.refresh()
-        .catch((error: unknown) => this.options.onError?.(error))
-        .then(() => this.#schedule());
-    }, this.options.everyMs ?? 1_000);
+    // Until it is fresh nobody is let in: whoever starts looks more often, unless it cannot look at all.
+    const pauseMs = read === true && !this.directory.fresh ? Math.min(everyMs, NOT_FRESH_EVERY_MS) : everyMs;
+    this.#timer = setTimeout(() => (this.#running = this.#refreshAndFollow()), pauseMs);
   }
 }
