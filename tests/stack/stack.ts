@@ -63,7 +63,8 @@ export class Stack {
       await stack.#start();
       return stack;
     } catch (error) {
-      await stack.stop();
+      // What went wrong first is what says why.
+      await stack.stop().catch(() => undefined);
       throw error;
     }
   }
@@ -156,7 +157,8 @@ export class Stack {
     mkdirSync(join(this.folder, 'logs'));
     await this.desk.open();
     const names = Array.from({ length: instances }, (_, index) => [...services, 'gateway'].map((name) => nameOf(name, index))).flat();
-    const [ports, internalPorts] = [await freePorts([...names, 'sandbox', 'event-store', 'postgres']), await freePorts([...names, 'sandbox'])];
+    // All in one draw: a second one could be given what the first has let go again.
+    const ports = await freePorts([...names, 'sandbox', 'event-store', 'postgres', ...[...names, 'sandbox'].map(internal)]);
     const at = (name: string): string => `http://127.0.0.1:${ports[name]}`;
 
     const database = ownPostgres
@@ -191,7 +193,7 @@ export class Stack {
       ...compileCache,
       ...this.options.env,
     };
-    const own = (name: string): Record<string, string> => ({ PORT: String(ports[name]), INTERNAL_PORT: String(internalPorts[name]) });
+    const own = (name: string): Record<string, string> => ({ PORT: String(ports[name]), INTERNAL_PORT: String(ports[internal(name)]) });
     const starts = [];
     for (let index = 0; index < instances; index += 1) {
       const addresses = Object.fromEntries(services.map((name) => [`SEJAM_${name.toUpperCase()}_URL`, at(nameOf(name, index))]));
@@ -215,6 +217,7 @@ export class Stack {
   }
 }
 
+const internal = (name: string): string => `${name}-internal`;
 const nameOf = (service: string, instance: number): string => (instance === 0 ? service : `${service}-${instance + 1}`);
 
 /** Free when asked; kept for the whole life of a stack. Below those that systems give to outgoing connections, which would take them meanwhile. */
