@@ -15,6 +15,8 @@ export interface PartsOptions {
   readonly name: string;
   readonly config: Config<ReturnType<typeof partSettings>>;
   readonly migrations: readonly Migrations[];
+  /** See TransactorOptions; 20 000 without it. None where a stream is hardly ever written twice within minutes, and many begin: keeping them costs more than a later read. */
+  readonly rememberedEvents?: number;
 }
 
 /** Where the three servers are. Without Kafka the conversation goes through topic streams of the store. */
@@ -61,7 +63,7 @@ export function connect({ name, config }: Pick<PartsOptions, 'name' | 'config'>,
  * different records, or PostgreSQL follows from what the record does not hold.
  */
 export async function connectParts(options: PartsOptions, context: Pick<ServiceContext, 'log' | 'closing' | 'onClose'>): Promise<Parts> {
-  const { migrations } = options;
+  const { migrations, rememberedEvents = REMEMBERED_EVENTS } = options;
   const { store, pool, bus } = connect(options, context);
   const record = await patiently('the record to be opened', context, () => readRecord(store));
   await patiently('PostgreSQL', context, async () => {
@@ -79,7 +81,7 @@ export async function connectParts(options: PartsOptions, context: Pick<ServiceC
     }
   });
   const clock = domainClock(record, Date.now);
-  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents: REMEMBERED_EVENTS }), pool, bus };
+  return { store, record, clock, transact: transactor(store, clock, { newId: newEventId, rememberedEvents }), pool, bus };
 }
 
 /**

@@ -17,7 +17,7 @@ await runService('intake', async (context) => {
   const { log, metrics, onClose, env } = context;
   const config = intakeConfig(env);
   const masterKey = loadMasterKey(config.masterKeyFile);
-  const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'intake', config, migrations: intakeMigrations }, context);
+  const { store, record, clock, transact, pool, bus } = await connectParts({ name: 'intake', config, migrations: intakeMigrations, rememberedEvents: 0 }, context);
   const directory = new IdentityDirectory().alwaysFresh();
   await patiently('the organisations', context, async () => {
     if (config.credentialsFile !== undefined) await seedOrganisations(transact, readCredentials(config.credentialsFile, record.recordId), new Date());
