@@ -74,10 +74,15 @@ export class IdentityTable {
 
   async #refreshAndFollow(): Promise<void> {
     const { everyMs = 1_000, onError } = this.options;
-    const read = await this.refresh().then(() => true, (error: unknown) => void onError?.(error));
+    let pauseMs = everyMs;
+    try {
+      await this.refresh();
+      // Until it is fresh nobody is let in: whoever starts looks more often.
+      if (!this.directory.fresh) pauseMs = Math.min(everyMs, NOT_FRESH_EVERY_MS);
+    } catch (error) {
+      onError?.(error);
+    }
     if (this.#stopped) return;
-    // Until it is fresh nobody is let in: whoever starts looks more often, unless it cannot look at all.
-    const pauseMs = read === true && !this.directory.fresh ? Math.min(everyMs, NOT_FRESH_EVERY_MS) : everyMs;
     this.#timer = setTimeout(() => (this.#running = this.#refreshAndFollow()), pauseMs);
   }
 }

@@ -6,11 +6,8 @@ export const shortLinkMigrations: Migrations = { part: 'short-link', folder: new
 
 /** Which takedowns stand under a short link that nobody has followed to its end. */
 export async function applyHolds(client: Client, events: readonly StoredEvent[]): Promise<void> {
-  const changes = new Map<string, { released: boolean; ended: boolean }>();
-  const change = (takedownId: string, to: { released?: boolean; ended?: boolean }): void => {
-    const { released, ended } = changes.get(takedownId) ?? { released: false, ended: false };
-    changes.set(takedownId, { released: released || to.released === true, ended: ended || to.ended === true });
-  };
+  const released = new Set<string>();
+  const ended = new Set<string>();
   for (const event of events) {
     if (!isKnown(event)) continue;
     const takedownId = event.stream.slice(`${takedown.category}-`.length);
@@ -21,16 +18,14 @@ export async function applyHolds(client: Client, events: readonly StoredEvent[])
       ]);
     }
     const { type, data } = event;
-    if (type === 'OrderIssued') change(takedownId, { released: true, ended: data.shortLink === 'unresolvable' });
-    if (type === 'ContentIdentified') change(takedownId, { ended: true });
+    if (type === 'OrderIssued') released.add(takedownId);
+    if (type === 'ContentIdentified' || (type === 'OrderIssued' && data.shortLink === 'unresolvable')) ended.add(takedownId);
   }
-  if (changes.size === 0) return;
-  const ids = [...changes.keys()];
-  const to = [...changes.values()];
+  if (released.size + ended.size === 0) return;
   await client.query(
-    `UPDATE short_link_hold AS h SET released = h.released OR r.released, ended = h.ended OR r.ended
-     FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS r (takedown_id, released, ended) WHERE h.takedown_id = ANY($1) AND h.takedown_id = r.takedown_id`,
-    [ids, to.map(({ released }) => released), to.map(({ ended }) => ended)],
+    `UPDATE short_link_hold SET released = released OR takedown_id = ANY($1::uuid[]), ended = ended OR takedown_id = ANY($2::uuid[])
+     WHERE takedown_id = ANY($3::uuid[])`,
+    [[...released], [...ended], [...released, ...ended]],
   );
 }
 
